@@ -1,0 +1,1 @@
+"""Tag parts of speech and morphology with an LSTM, as a spaCy pipeline component."""

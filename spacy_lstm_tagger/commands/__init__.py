@@ -1,0 +1,1 @@
+"""The commands `spacy lstm-tagger ...`."""

@@ -1,0 +1,474 @@
+"""The pipeline component `lstm_tagger`."""
+
+import warnings
+from collections import Counter
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+
+import numpy
+from spacy import util
+from spacy.errors import Errors
+from spacy.language import Language
+from spacy.pipeline.trainable_pipe import TrainablePipe
+from spacy.scorer import Scorer
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Model, Optimizer, set_dropout_rate
+from thinc.types import Floats2d
+
+from . import storage
+from .confidence import keep_confidence, register_confidence
+from .labels import LAYERS, Labels, collect_labels, gold_targets, label_values, read_tag_map
+from .loss import negative_log_likelihood, softmax
+from .model import create_network, score_tokens
+
+DEFAULT_MODEL_CONFIG = """
+[model]
+@architectures = "spacy-lstm-tagger.LSTMTagger.v1"
+word_width = 100
+affix_width = 32
+character_width = 100
+mix_width = 200
+hidden_width = 128
+depth = 2
+bidirectional = true
+skip = true
+word_dropout = 0.25
+
+[model.vocabulary]
+@misc = "spacy-lstm-tagger.Vocabulary.v1"
+"""
+DEFAULT_MODEL = Config().from_str(DEFAULT_MODEL_CONFIG)["model"]
+
+WHITESPACE = {"tag": "_SP", "pos": "SPACE", "morph": "_"}
+
+
+class Prediction(NamedTuple):
+    """What the tagger says of one doc.
+
+    labels (numpy.ndarray): For each token and head the label's index, -1 for whitespace. int64, shape
+        (n_tokens, n_heads).
+    confidence (Optional[numpy.ndarray]): The labels' probabilities, where they are wanted. float32, same shape.
+    """
+
+    labels: numpy.ndarray
+    confidence: Optional[numpy.ndarray]
+
+
+@Language.factory(
+    "lstm_tagger",
+    assigns=["token.tag", "token.pos", "token.morph"],
+    default_config={
+        "model": DEFAULT_MODEL,
+        "overwrite": False,
+        "scorer": {"@scorers": "spacy-lstm-tagger.lstm_tagger_scorer.v1"},
+        "neg_prefix": "!",
+        "label_smoothing": 0.03,
+        "tag_map": None,
+        "store_confidence": False,
+    },
+    default_score_weights={"tag_acc": 0.4, "pos_acc": 0.4, "morph_acc": 0.2, "morph_per_feat": None},
+)
+def make_lstm_tagger(
+    nlp: Language,
+    name: str,
+    model: Model[List[Doc], List[Floats2d]],
+    overwrite: bool,
+    scorer: Optional[Callable[..., Dict[str, Any]]],
+    neg_prefix: str,
+    label_smoothing: float,
+    tag_map: Optional[Union[Dict[str, str], str]],
+    store_confidence: bool,
+) -> "LSTMTaggerPipe":
+    """Make an LSTM tagger. See `LSTMTaggerPipe` for the settings."""
+    return LSTMTaggerPipe(
+        nlp.vocab,
+        model,
+        name,
+        overwrite=overwrite,
+        scorer=scorer,
+        neg_prefix=neg_prefix,
+        label_smoothing=label_smoothing,
+        tag_map=tag_map,
+        store_confidence=store_confidence,
+    )
+
+
+def lstm_tagger_score(examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
+    """Score fine-grained tags, coarse-grained tags and morphology.
+
+    examples (Iterable[Example]): The examples.
+    RETURNS (Dict[str, Any]): `tag_acc`, `pos_acc`, `morph_acc`, `morph_per_feat` and micro averages of the last.
+    """
+
+    def morph_key(token: Any, attr: str) -> int:
+        return int(getattr(token, attr).key)
+
+    examples = list(examples)
+    return {
+        **Scorer.score_token_attr(examples, "tag", **kwargs),
+        **Scorer.score_token_attr(examples, "pos", **kwargs),
+        **Scorer.score_token_attr(examples, "morph", getter=morph_key, **kwargs),
+        **Scorer.score_token_attr_per_feat(examples, "morph", getter=morph_key, **kwargs),
+    }
+
+
+def make_lstm_tagger_scorer() -> Callable[..., Dict[str, Any]]:
+    """RETURNS (Callable): The component's scorer."""
+    return lstm_tagger_score
+
+
+class LSTMTaggerPipe(TrainablePipe):
+    """Pipeline component that sets `token.tag`, `token.pos` and `token.morph` with one LSTM.
+
+    It has a head for each of these layers that the training data has.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model[List[Doc], List[Floats2d]],
+        name: str = "lstm_tagger",
+        *,
+        overwrite: bool = False,
+        scorer: Optional[Callable[..., Dict[str, Any]]] = lstm_tagger_score,
+        neg_prefix: str = "!",
+        label_smoothing: float = 0.0,
+        tag_map: Optional[Union[Mapping[str, str], str]] = None,
+        store_confidence: bool = False,
+    ) -> None:
+        """Set up a tagger that knows no labels yet.
+
+        vocab (Vocab): The shared vocabulary.
+        model (Model[List[Doc], List[Floats2d]]): What `spacy-lstm-tagger.LSTMTagger.v1` builds.
+        name (str): The component's name in the pipeline.
+        overwrite (bool): Whether to replace annotation that a doc already has.
+        scorer (Optional[Callable]): The scoring method.
+        neg_prefix (str): A gold tag that begins with it says what a token is not.
+        label_smoothing (float): Probability that training leaves to all labels but the right one.
+        tag_map (Optional[Union[Mapping[str, str], str]]): The UPOS tag of each fine-grained tag, or the path of a
+            JSON file with them, for training data that has no UPOS tags. Other tags become "X".
+        store_confidence (bool): Whether to keep the labels' probabilities, as `token._.tag_confidence` and
+            `token._.pos_confidence`.
+        """
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.scorer = scorer
+        self._rehearsal_model: Optional[Model[List[Doc], List[Floats2d]]] = None
+        self.cfg: Dict[str, Any] = {
+            "label_smoothing": label_smoothing,
+            "labels": {},
+            "neg_prefix": neg_prefix,
+            "overwrite": overwrite,
+            "store_confidence": store_confidence,
+            "tag_map": tag_map,
+        }
+        if tag_map is not None and (isinstance(tag_map, Mapping) or Path(tag_map).exists()):
+            self.cfg["tag_map"] = read_tag_map(tag_map)  # else a trained model has it, the file may be gone
+        if store_confidence:
+            register_confidence()
+        self._values: Dict[str, numpy.ndarray] = {}
+
+    @property
+    def labels(self) -> Tuple[str, ...]:
+        """RETURNS (Tuple[str, ...]): The fine-grained tags."""
+        return tuple(self.cfg["labels"].get("tag", ()))
+
+    @property
+    def pos_labels(self) -> Tuple[str, ...]:
+        """RETURNS (Tuple[str, ...]): The UPOS tags that the network tells apart; none if they follow from tags."""
+        return tuple(self.cfg["labels"].get("pos", ()))
+
+    @property
+    def morph_labels(self) -> Tuple[str, ...]:
+        """RETURNS (Tuple[str, ...]): The bundles of morphological features; "_" is the empty one."""
+        return tuple(self.cfg["labels"].get("morph", ()))
+
+    @property
+    def label_data(self) -> Labels:
+        """RETURNS (Dict[str, List[str]]): The labels of each head, as `initialize` takes them."""
+        return {layer: list(labels) for layer, labels in self.cfg["labels"].items()}
+
+    def add_label(self, label: str) -> int:
+        """Add a fine-grained tag. Possible until the network exists.
+
+        label (str): The tag.
+        RETURNS (int): 0 if the label is already present, otherwise 1.
+        """
+        if not isinstance(label, str):
+            raise ValueError(Errors.E187)
+        if label in self.labels:
+            return 0
+        if self.model.has_dim("nO"):
+            raise ValueError(Errors.E922.format(name=self.name, nO=self.model.get_dim("nO")))
+        self._set_labels({**self.label_data, "tag": [*self.labels, label]})
+        return 1
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Optional[Language] = None,
+        labels: Optional[Union[Labels, Sequence[str]]] = None,
+    ) -> None:
+        """Learn labels and vocabulary from the training data, and make a new network for them.
+
+        get_examples (Callable[[], Iterable[Example]]): Gives the training data, as often as it is called.
+        nlp (Optional[Language]): The pipeline that the component is part of.
+        labels (Optional[Union[Dict[str, List[str]], Sequence[str]]]): The labels of each head, as `init labels`
+            writes them, or the fine-grained tags alone. None collects them from the data.
+        """
+        validate_get_examples(get_examples, "LSTMTaggerPipe.initialize")
+        util.check_lexeme_norms(self.vocab, "tagger")
+        if labels is None:
+            labels = collect_labels(get_examples(), self.cfg["neg_prefix"])
+        elif not isinstance(labels, Mapping):
+            labels = {"tag": list(labels)}
+        known = self.label_data
+        self._set_labels(
+            {layer: list(dict.fromkeys([*known.get(layer, ()), *labels.get(layer, ())])) for layer in LAYERS}
+        )
+        if not self.cfg["labels"]:
+            raise ValueError(Errors.E143.format(name=self.name))
+        self._warn_of_unmapped_tags()
+        counts: Counter[str] = Counter()
+        for eg in get_examples():
+            counts.update(token.text for token in eg.predicted if not token.is_space)
+        self.model.attrs["vocabulary"].fit(counts)
+        create_network(self.model, {layer: len(names) for layer, names in self.cfg["labels"].items()}, self.vocab)
+        self.model.initialize(X=[eg.predicted for eg in islice(get_examples(), 10)])
+
+    def predict(self, docs: Iterable[Doc]) -> List[Prediction]:
+        """Find the labels of docs, without changing them.
+
+        docs (Iterable[Doc]): The docs.
+        RETURNS (List[Prediction]): The labels of each doc's tokens.
+        """
+        docs = list(docs)
+        n_labels = [len(labels) for labels in self.cfg["labels"].values()]
+        n_tokens = sum(map(len, docs))
+        labels = numpy.full((n_tokens, len(n_labels)), -1, dtype="int64")
+        confidence = numpy.zeros(labels.shape, dtype="float32") if self.cfg["store_confidence"] else None
+        for tokens, logits in score_tokens(self.model, docs):
+            for head, scores in enumerate(_split_heads(logits, n_labels)):
+                labels[tokens, head] = scores.argmax(axis=1)
+                if confidence is not None:
+                    confidence[tokens, head] = softmax(scores).max(axis=1)
+        ends = numpy.cumsum([len(doc) for doc in docs])[:-1]
+        confidences = [None] * len(docs) if confidence is None else numpy.split(confidence, ends)
+        return [Prediction(*pair) for pair in zip(numpy.split(labels, ends), confidences)]
+
+    def set_annotations(self, docs: Iterable[Doc], predictions: Iterable[Prediction]) -> None:
+        """Write labels into docs.
+
+        docs (Iterable[Doc]): The docs.
+        predictions (Iterable[Prediction]): What `predict` returned for them.
+        """
+        attributes = [LAYERS[layer] for layer in self._values]
+        heads = list(self.cfg["labels"])
+        for doc, prediction in zip(docs, predictions):
+            if not len(doc):
+                continue
+            columns = dict(zip(heads, prediction.labels.T))
+            # Where there is no head for UPOS, the tag map has a value for each fine-grained tag.
+            values = numpy.stack(
+                [values[columns[layer if layer in columns else "tag"]] for layer, values in self._values.items()], axis=1
+            )
+            if not self.cfg["overwrite"]:
+                current = doc.to_array(attributes).reshape(values.shape)
+                values = numpy.where(current == 0, values, current)
+            doc.from_array(attributes, values)
+            if prediction.confidence is not None:
+                keep_confidence(doc, dict(zip(self.cfg["labels"], prediction.confidence.T)))
+
+    def predict_proba(self, docs: Iterable[Doc]) -> List[Dict[str, numpy.ndarray]]:
+        """Find the probability of every label for every token.
+
+        docs (Iterable[Doc]): The docs.
+        RETURNS (List[Dict[str, numpy.ndarray]]): For each doc and head ("tag", "pos", "morph") an array of shape
+            (n_tokens, n_labels), float32, in the order of the head's labels. Rows sum to 1. The network does not
+            see whitespace, so all labels are equally likely for it.
+        """
+        docs = list(docs)
+        n_labels = [len(labels) for labels in self.cfg["labels"].values()]
+        scores = self.model.predict(docs) if docs else []
+        heads = list(self.cfg["labels"])
+        return [
+            dict(zip(heads, (softmax(part) for part in _split_heads(doc_scores, n_labels)))) for doc_scores in scores
+        ]
+
+    def top_k(self, docs: Iterable[Doc], k: int = 5) -> List[Dict[str, List[List[Tuple[str, float]]]]]:
+        """Find the likeliest labels of every token.
+
+        docs (Iterable[Doc]): The docs.
+        k (int): How many labels, at least 1.
+        RETURNS (List[Dict[str, List[List[Tuple[str, float]]]]]): For each doc, head and token up to k labels with
+            their probabilities, the likeliest first.
+        """
+        if k < 1:
+            raise ValueError(f"k must be at least 1, not {k}.")
+        return [
+            {head: _likeliest(rows, self.cfg["labels"][head], k) for head, rows in probabilities.items()}
+            for probabilities in self.predict_proba(docs)
+        ]
+
+    def get_loss(
+        self, examples: Iterable[Example], scores: List[Floats2d]
+    ) -> Tuple[float, List[Floats2d]]:
+        """Compare scores with the gold labels.
+
+        examples (Iterable[Example]): The examples.
+        scores (List[Floats2d]): The model's logits for them.
+        RETURNS (Tuple[float, List[Floats2d]]): The negative log-likelihood in nats, averaged over the tokens whose
+            label is known and summed over the heads, and the gradient with respect to the scores.
+        """
+        validate_examples(examples, "LSTMTaggerPipe.get_loss")
+        targets = gold_targets(list(examples), self.cfg["labels"], self.cfg["neg_prefix"])
+        logits = numpy.concatenate(scores)
+        loss = 0.0
+        gradients = []
+        parts = _split_heads(logits, [len(labels) for labels in self.cfg["labels"].values()])
+        for layer, part in zip(self.cfg["labels"], parts):
+            head_loss, gradient = negative_log_likelihood(part, targets[layer], self.cfg["label_smoothing"])
+            loss += head_loss
+            gradients.append(gradient)
+        if numpy.isnan(loss):
+            raise ValueError(Errors.E910.format(name=self.name))
+        ends = numpy.cumsum([len(doc_scores) for doc_scores in scores])[:-1]
+        return loss, numpy.split(numpy.concatenate(gradients, axis=1), ends)
+
+    def rehearse(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Update towards what the model predicted when training was resumed, lest it forgets.
+
+        examples (Iterable[Example]): The examples; their gold annotation is not used.
+        drop (float): The dropout rate.
+        sgd (Optional[Optimizer]): The optimizer.
+        losses (Optional[Dict[str, float]]): The losses so far, to which this one is added.
+        RETURNS (Dict[str, float]): The losses.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        validate_examples(examples, "LSTMTaggerPipe.rehearse")
+        docs = [eg.predicted for eg in examples]
+        if self._rehearsal_model is None or not any(len(doc) for doc in docs):
+            return losses
+        set_dropout_rate(self.model, drop)
+        scores, backprop = self.model.begin_update(docs)
+        tutor_scores = self._rehearsal_model.predict(docs)
+        n_labels = [len(labels) for labels in self.cfg["labels"].values()]
+        n_tokens = sum(map(len, docs))
+        gradients = []
+        for own, tutor in zip(scores, tutor_scores):
+            pairs = zip(_split_heads(own, n_labels), _split_heads(tutor, n_labels))
+            gradients.append(numpy.concatenate([softmax(a) - softmax(b) for a, b in pairs], axis=1) / n_tokens)
+        backprop(gradients)
+        if sgd is not None:
+            self.finish_update(sgd)
+        losses[self.name] += float(sum((gradient**2).sum() for gradient in gradients))
+        return losses
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """Serialize the component.
+
+        exclude (Iterable[str]): Parts to leave out: "cfg", "vocab", "vocabulary", "model".
+        RETURNS (bytes): The component.
+        """
+        serializers: Dict[str, Callable[[], bytes]] = {"vocab": partial(self.vocab.to_bytes, exclude=exclude)}
+        for name, part in storage.to_parts(self._learned(), self.model).items():
+            serializers[name] = partial(bytes, part)
+        return bytes(util.to_bytes(serializers, exclude))
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "LSTMTaggerPipe":
+        """Load the component. If the data is damaged, it stays as it was.
+
+        bytes_data (bytes): What `to_bytes` returned.
+        exclude (Iterable[str]): Parts not to load: "cfg", "vocab", "vocabulary", "model".
+        RETURNS (LSTMTaggerPipe): Itself.
+        """
+        parts: Dict[str, bytes] = {}
+        deserializers: Dict[str, Callable[[bytes], Any]] = {
+            "vocab": lambda data: self.vocab.from_bytes(data, exclude=exclude)
+        }
+        for name in storage.PARTS:
+            deserializers[name] = partial(parts.__setitem__, name)
+        util.from_bytes(bytes_data, deserializers, exclude)
+        self._load(parts, "bytes")
+        return self
+
+    def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
+        """Save the component. If saving is interrupted, what was there before can still be loaded.
+
+        path (Union[str, Path]): The directory. It is replaced.
+        exclude (Iterable[str]): Parts to leave out: "cfg", "vocab", "vocabulary", "model".
+        """
+        serializers: Dict[str, Callable[[Path], Any]] = {"vocab": partial(self.vocab.to_disk, exclude=exclude)}
+        for name, part in storage.to_parts(self._learned(), self.model).items():
+            serializers[name] = partial(Path.write_bytes, data=part)
+        with storage.replace_directory(util.ensure_path(path)) as directory:
+            util.to_disk(directory, serializers, exclude)
+
+    def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> "LSTMTaggerPipe":
+        """Load the component. If a file is missing or damaged, it stays as it was.
+
+        path (Union[str, Path]): The directory.
+        exclude (Iterable[str]): Parts not to load: "cfg", "vocab", "vocabulary", "model".
+        RETURNS (LSTMTaggerPipe): Itself.
+        """
+        path = util.ensure_path(path)
+        parts = storage.read_parts(path, exclude)
+        if "vocab" not in exclude:
+            self.vocab.from_disk(path / "vocab", exclude=exclude)
+        self._load(parts, str(path))
+        return self
+
+    def _learned(self) -> Dict[str, Any]:
+        return {"labels": self.cfg["labels"], "tag_map": self.cfg["tag_map"]}
+
+    def _load(self, parts: Mapping[str, bytes], source: str) -> None:
+        learned = storage.from_parts(parts, self.model, source)
+        if learned:
+            if not isinstance(self.cfg["tag_map"], Mapping):
+                self.cfg["tag_map"] = learned["tag_map"]
+            self._set_labels(learned["labels"])
+
+    @property
+    def _maps_tags(self) -> bool:
+        """Whether UPOS tags follow from fine-grained tags."""
+        return self.cfg["tag_map"] is not None and bool(self.labels) and not self.pos_labels
+
+    def _warn_of_unmapped_tags(self) -> None:
+        unmapped = [tag for tag in self.labels if tag not in self.cfg["tag_map"]] if self._maps_tags else []
+        if unmapped:
+            warnings.warn(f"tag_map has no UPOS tag for {', '.join(unmapped)}: their tokens get 'X'.", stacklevel=3)
+
+    def _set_labels(self, labels: Labels) -> None:
+        """Take over labels, and find what spaCy stores for each in a token."""
+        self.cfg["labels"] = {layer: list(labels[layer]) for layer in LAYERS if labels.get(layer)}
+        by_layer = {layer: [*names, WHITESPACE[layer]] for layer, names in self.cfg["labels"].items()}
+        if self._maps_tags:
+            tag_map = self.cfg["tag_map"] = read_tag_map(self.cfg["tag_map"])
+            by_layer["pos"] = [*(tag_map.get(tag, "X") for tag in self.labels), WHITESPACE["pos"]]
+        self._values = {layer: label_values(self.vocab, layer, names) for layer, names in by_layer.items()}
+
+
+def _split_heads(rows: numpy.ndarray, n_labels: Sequence[int]) -> List[numpy.ndarray]:
+    """Split logits of all heads, side by side, into one array a head."""
+    return numpy.split(rows, numpy.cumsum(n_labels)[:-1], axis=1)
+
+
+def _likeliest(probabilities: numpy.ndarray, labels: Sequence[str], k: int) -> List[List[Tuple[str, float]]]:
+    order = numpy.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    return [
+        [(labels[label], float(row[label])) for label in ranking] for row, ranking in zip(probabilities, order.tolist())
+    ]

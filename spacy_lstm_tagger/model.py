@@ -1,0 +1,259 @@
+"""The border between spaCy and torch: a thinc model that reads docs and scores labels with the network."""
+
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, cast
+
+import numpy
+import torch
+from spacy.errors import Errors
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+from thinc.api import Model, get_torch_default_device
+from thinc.types import Floats2d
+
+from .network import LSTMTagger, NetworkSizes, WordTypes
+from .shim import ModuleShim
+from .vocabulary import Vocabulary
+from .windows import Windows, cut_windows
+
+InT = List[Doc]
+OutT = List[Floats2d]
+
+# Windows of one call of the network at prediction: fewer leave the processor waiting, more leave its cache.
+WINDOWS_PER_CALL = 64
+WORDS_PER_CALL = 8192
+
+
+def build_lstm_tagger_v1(
+    vocabulary: Callable[[], Vocabulary],
+    *,
+    word_width: int,
+    affix_width: int = 0,
+    character_width: int = 0,
+    mix_width: int = 0,
+    hidden_width: int,
+    depth: int = 1,
+    bidirectional: bool = False,
+    skip: bool = False,
+    word_dropout: float = 0.0,
+    include_static_vectors: bool = False,
+    window_size: int = 128,
+    window_overlap: int = 32,
+    device: Optional[str] = None,
+) -> Model[InT, OutT]:
+    """Build an LSTM tagger: word types -> embeddings -> LSTM layers -> one linear head per layer of annotation.
+
+    With sizes for word embedding and hidden state alone, it is the textbook's LSTM tagger.
+
+    vocabulary (Callable[[], Vocabulary]): What is read of a word.
+    word_width (int): Width of a known word's embedding.
+    affix_width (int): Width of each embedding of a prefix, a suffix or the shape.
+    character_width (int): Width of the vector that a convolution makes of a word's characters.
+    mix_width (int): Width of a word's vector, mixed from all its embeddings. 0: they are concatenated.
+    hidden_width (int): Units of the LSTM, in each layer and direction.
+    depth (int): Number of LSTM layers.
+    bidirectional (bool): Whether each layer reads a sentence in both directions.
+    skip (bool): Whether layers of equal width are residual, and the heads also see the word's own vector.
+    word_dropout (float): In training, a word that occurs n times is unknown at a rate of a / (a + n). This is a.
+    include_static_vectors (bool): Whether the vectors of the pipeline's vocab are part of a word's vector.
+    window_size (int): Longest sequence that is read as one, in words. What is longer is cut into windows.
+    window_overlap (int): How many words two neighbouring windows share.
+    device (Optional[str]): A torch device, such as "cuda:0". None follows spaCy's setting.
+    RETURNS (Model[List[Doc], List[Floats2d]]): Its output has a row of logits for each token, the heads side by
+        side in the order of `NetworkSizes.n_labels`; rows of whitespace tokens are 0.
+    """
+    if not 0 <= window_overlap < window_size:
+        raise ValueError(
+            f"window_overlap must be at least 0 and below window_size ({window_size}), not {window_overlap}."
+        )
+    if depth < 1:
+        raise ValueError(f"depth must be at least 1, not {depth}.")
+    return Model(
+        "lstm_tagger",
+        forward,
+        shims=[ModuleShim(None)],
+        dims={"nO": None},
+        attrs={
+            "vocabulary": vocabulary(),
+            "sizes": {
+                "word_width": word_width,
+                "affix_width": affix_width,
+                "character_width": character_width,
+                "mix_width": mix_width,
+                "hidden_width": hidden_width,
+                "depth": depth,
+                "bidirectional": bidirectional,
+                "skip": skip,
+            },
+            "word_dropout": word_dropout,
+            "dropout_rate": 0.0,
+            "include_static_vectors": include_static_vectors,
+            "window_size": window_size,
+            "window_overlap": window_overlap,
+            "device": device,
+        },
+    )
+
+
+def create_network(model: Model[InT, OutT], n_labels: Dict[str, int], vocab: Vocab) -> None:
+    """Give the model a new network of the sizes that its vocabulary and its labels need.
+
+    model (Model[List[Doc], List[Floats2d]]): The model.
+    n_labels (Dict[str, int]): Number of labels of each head.
+    vocab (Vocab): Its vectors are the static vectors.
+    """
+    vector_width = 0
+    if model.attrs["include_static_vectors"]:
+        vector_width = vocab.vectors_length
+        if not vector_width:
+            raise ValueError(Errors.E896)
+    tables = model.attrs["vocabulary"].table_sizes
+    if not model.attrs["sizes"]["affix_width"]:
+        tables["n_affixes"] = []
+    if not model.attrs["sizes"]["character_width"]:
+        tables["n_characters"] = 0
+    sizes = NetworkSizes(n_labels=n_labels, vector_width=vector_width, **tables, **model.attrs["sizes"])
+    _set_network(model, LSTMTagger(sizes))
+
+
+def load_network(model: Model[InT, OutT], sizes: Optional[Dict[str, Any]], weights: bytes) -> None:
+    """Give the model a network of the given sizes and weights.
+
+    model (Model[List[Doc], List[Floats2d]]): The model.
+    sizes (Optional[Dict[str, Any]]): The fields of `NetworkSizes`. None: the saved model had no network yet.
+    weights (bytes): The network's weights, in the format safetensors.
+    """
+    if sizes is not None:
+        network = LSTMTagger(NetworkSizes(**sizes))
+        ModuleShim(network).from_bytes(weights)
+        _set_network(model, network)
+
+
+def _set_network(model: Model[InT, OutT], network: LSTMTagger) -> None:
+    get_shim(model).module = network.to(model.attrs["device"] or get_torch_default_device())
+    model.set_dim("nO", sum(network.sizes.n_labels.values()), force=True)
+
+
+def get_shim(model: Model[InT, OutT]) -> ModuleShim:
+    """RETURNS (ModuleShim): The holder of the model's network."""
+    return cast(ModuleShim, model.shims[0])
+
+
+def get_network(model: Model[InT, OutT]) -> LSTMTagger:
+    """RETURNS (LSTMTagger): The model's network. Raises a ValueError before it exists."""
+    return cast(LSTMTagger, get_shim(model).module)
+
+
+def forward(model: Model[InT, OutT], docs: InT, is_train: bool) -> Tuple[OutT, Callable[[OutT], InT]]:
+    """Score every label for every token of the docs.
+
+    model (Model[List[Doc], List[Floats2d]]): The model.
+    docs (List[Doc]): The docs.
+    is_train (bool): Whether dropout is applied and the gradient can be asked for.
+    RETURNS (Tuple[List[Floats2d], Callable]): Logits, for each doc of shape (n_tokens, n_labels), and a function
+        that takes the gradient of the loss with respect to them and leaves that of the weights in the network.
+    """
+    ends = numpy.cumsum([len(doc) for doc in docs])
+    scores = numpy.zeros((ends[-1] if docs else 0, model.get_dim("nO")), dtype="float32")
+    backprop: Callable[[OutT], InT] = lambda d_scores: []
+    if is_train:
+        windows = _cut_windows(model, docs)
+        if len(windows.lengths):
+            backprop = _begin_update(model, docs[0].vocab, windows, scores)
+    else:
+        for tokens, logits in score_tokens(model, docs):
+            scores[tokens] = logits
+    return numpy.split(scores, ends[:-1]), backprop
+
+
+def score_tokens(
+    model: Model[InT, OutT], docs: Sequence[Doc]
+) -> Iterator[Tuple[numpy.ndarray, numpy.ndarray]]:
+    """Score every label for every token, in parts of bounded size.
+
+    model (Model[List[Doc], List[Floats2d]]): The model.
+    docs (Sequence[Doc]): The docs.
+    YIELDS (Tuple[numpy.ndarray, numpy.ndarray]): Which tokens, counted from the first doc's first token on, int64
+        of shape (n,), and their logits, float32 of shape (n, n_labels). Whitespace tokens are left out.
+    """
+    windows = _cut_windows(model, docs)
+    if not len(windows.lengths):
+        return
+    network = get_network(model)
+    orths, types = numpy.unique(windows.orths, return_inverse=True)
+    with torch.inference_mode():
+        vectors = network.encoder(_look_up(model, docs[0].vocab, orths))
+        for cells, lengths in _group_by_length(windows.lengths):
+            logits = network.score(vectors[_tensor(types[cells], vectors)], _tensor(lengths, vectors))
+            targets = windows.targets[cells]
+            taken = targets >= 0
+            yield targets[taken], logits.cpu().numpy()[taken]
+
+
+def _cut_windows(model: Model[InT, OutT], docs: Sequence[Doc]) -> Windows:
+    return cut_windows(docs, model.attrs["window_size"], model.attrs["window_overlap"])
+
+
+def _begin_update(
+    model: Model[InT, OutT], vocab: Vocab, windows: Windows, scores: numpy.ndarray
+) -> Callable[[OutT], InT]:
+    """Score all windows at once, fill `scores` and return how to backpropagate."""
+    network = get_network(model)
+    orths, types = numpy.unique(windows.orths, return_inverse=True)
+    word_types = _look_up(model, vocab, orths)
+    if model.attrs["word_dropout"] and model.attrs["dropout_rate"]:
+        word_types = _forget_words(model, word_types)
+    device = word_types.words
+    logits = network(
+        word_types, _tensor(types, device), _tensor(windows.lengths, device), model.attrs["dropout_rate"]
+    )
+    taken = windows.targets >= 0
+    targets = windows.targets[taken]
+    scores[targets] = logits.detach().cpu().numpy()[taken]
+
+    def backprop(d_scores: OutT) -> InT:
+        d_logits = numpy.zeros(logits.shape, dtype="float32")
+        d_logits[taken] = numpy.concatenate(d_scores)[targets]
+        logits.backward(_tensor(d_logits, logits))
+        return []
+
+    return backprop
+
+
+def _look_up(model: Model[InT, OutT], vocab: Vocab, orths: numpy.ndarray) -> WordTypes:
+    """Find the rows, and the static vectors, of word types given as hashes."""
+    parameter = next(get_network(model).parameters())
+    rows = model.attrs["vocabulary"].look_up([vocab.strings[orth] for orth in orths.tolist()])
+    tensors = WordTypes(*(_tensor(table, parameter) for table in rows))
+    if not get_network(model).sizes.vector_width:
+        return tensors
+    vectors = numpy.stack([vocab.get_vector(orth) for orth in orths.tolist()])
+    return tensors._replace(vectors=_tensor(vectors.astype("float32"), parameter))
+
+
+def _forget_words(model: Model[InT, OutT], types: WordTypes) -> WordTypes:
+    """Make words unknown at random, the rarer the likelier, so that the network learns to do without."""
+    a = model.attrs["word_dropout"]
+    counts = model.attrs["vocabulary"].word_counts[types.words.cpu().numpy()]
+    forgotten = numpy.random.random(len(counts)) < a / (a + counts)
+    return types._replace(words=types.words.masked_fill(_tensor(forgotten, types.words), 0))
+
+
+def _group_by_length(lengths: numpy.ndarray) -> Iterator[Tuple[numpy.ndarray, numpy.ndarray]]:
+    """Yield groups of windows of similar length: their cells and their lengths."""
+    starts = numpy.cumsum(lengths) - lengths
+    order = numpy.argsort(lengths, kind="stable")
+    first = 0
+    while first < len(order):
+        longest_allowed = WORDS_PER_CALL // max(1, int(lengths[order[first]]))
+        group = order[first : first + max(1, min(WINDOWS_PER_CALL, longest_allowed))]
+        first += len(group)
+        group_lengths = lengths[group]
+        # shape: (n_cells,)
+        within = numpy.arange(group_lengths.sum()) - numpy.repeat(
+            numpy.cumsum(group_lengths) - group_lengths, group_lengths
+        )
+        yield numpy.repeat(starts[group], group_lengths) + within, group_lengths
+
+
+def _tensor(array: numpy.ndarray, like: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(array).to(like.device)

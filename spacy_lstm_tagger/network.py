@@ -1,0 +1,246 @@
+"""The network, in torch alone: word types -> LSTM -> one linear head per annotation layer."""
+
+from typing import Dict, List, NamedTuple, Optional, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class NetworkSizes(NamedTuple):
+    """Everything that the shape of a :class:`LSTMTagger` depends on.
+
+    :param n_words: rows of the word table, the row of unknown words included.
+    :param n_affixes: rows of each prefix, suffix and shape table.
+    :param n_characters: rows of the character table; 0 if characters are not read.
+    :param n_labels: labels of each head, by the head's name.
+    :param word_width: width of a word's embedding.
+    :param affix_width: width of an embedding of a prefix, a suffix or a shape.
+    :param character_width: output width of the character convolution.
+    :param vector_width: width of the static vectors; 0 if there are none.
+    :param mix_width: width to which all the embeddings of a word are mixed; 0 concatenates them.
+    :param hidden_width: units of each LSTM layer and direction.
+    :param depth: number of LSTM layers.
+    :param bidirectional: whether each layer reads the sentence from both ends.
+    :param skip: whether layers are residual and heads see the word as well as its context.
+    """
+
+    n_words: int
+    n_affixes: Sequence[int]
+    n_characters: int
+    n_labels: Dict[str, int]
+    word_width: int
+    affix_width: int
+    character_width: int
+    vector_width: int
+    mix_width: int
+    hidden_width: int
+    depth: int
+    bidirectional: bool
+    skip: bool
+
+
+class WordTypes(NamedTuple):
+    """Distinct words as rows of the embedding tables.
+
+    *Shape:* ``words (n_types,)``, ``affixes (n_types, n_tables)``, ``characters (n_types, n_positions)``
+    (row 0 is padding) and, with static vectors, ``vectors (n_types, vector_width)``.
+    """
+
+    words: Tensor
+    affixes: Tensor
+    characters: Tensor
+    vectors: Optional[Tensor] = None
+
+
+class Sentences(NamedTuple):
+    """Where the tokens of a batch stand, so that layers can work on a flat list of tokens.
+
+    *Shape:* ``rightwards`` and ``leftwards`` ``(longest, n_sentences)`` hold for each cell of a padded
+    batch the token that stands there, read from the left and from the right. Padding repeats a token of
+    the sentence: it always comes after the real tokens, so no real token sees it.
+    ``rightwards_cells`` and ``leftwards_cells`` ``(n_tokens,)`` hold for each token its cell.
+    """
+
+    rightwards: Tensor
+    leftwards: Tensor
+    rightwards_cells: Tensor
+    leftwards_cells: Tensor
+
+    @classmethod
+    def from_lengths(cls, lengths: Tensor) -> "Sentences":
+        """Lay out sentences of the given lengths.
+
+        :param lengths: the number of tokens of each sentence, all above 0. *Shape:* ``(n_sentences,)``
+        """
+        n_sentences = len(lengths)
+        starts = lengths.cumsum(0) - lengths
+        # shape: (longest, 1)
+        steps = torch.arange(int(lengths.max()), device=lengths.device).unsqueeze(1)
+        from_left = torch.minimum(steps, lengths - 1)
+        # shape: (n_tokens,)
+        sentence = torch.repeat_interleave(torch.arange(n_sentences, device=lengths.device), lengths)
+        step = torch.arange(len(sentence), device=lengths.device) - starts[sentence]
+        return cls(
+            rightwards=starts + from_left,
+            leftwards=starts + lengths - 1 - from_left,
+            rightwards_cells=step * n_sentences + sentence,
+            leftwards_cells=(lengths[sentence] - 1 - step) * n_sentences + sentence,
+        )
+
+
+class LSTMTagger(nn.Module):
+    """Tag sequences of words: embeddings of word types, LSTM layers, one linear head per layer of annotation.
+
+    With ``mix_width=0``, ``depth=1``, ``bidirectional=False`` and without affixes and characters this is
+    the textbook tagger: word embedding, LSTM, linear. A log-softmax of its output gives log-probabilities.
+
+    Long short-term memory: Hochreiter & Schmidhuber (1997), https://doi.org/10.1162/neco.1997.9.8.1735,
+    with the forget gate of Gers et al. (2000).
+    """
+
+    def __init__(self, sizes: NetworkSizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.encoder = WordEncoder(sizes)
+        width = self.encoder.width
+        self.layers = nn.ModuleList()
+        for _ in range(sizes.depth):
+            layer = LSTMLayer(width, sizes.hidden_width, sizes.bidirectional, residual=sizes.skip)
+            self.layers.append(layer)
+            width = layer.width
+        if sizes.skip:
+            width += self.encoder.width
+        self.heads = nn.ModuleDict({name: nn.Linear(width, n) for name, n in sizes.n_labels.items()})
+
+    def forward(self, types: WordTypes, tokens: Tensor, lengths: Tensor, dropout: float = 0.0) -> Tensor:
+        """Score every label for every token.
+
+        :param types: the distinct words of the batch.
+        :param tokens: for each token its row in ``types``, sentence after sentence. *Shape:* ``(n_tokens,)``
+        :param lengths: number of tokens of each sentence. *Shape:* ``(n_sentences,)``
+        :param dropout: rate of dropout on word vectors, between layers and before the heads.
+        :returns: logits, the heads side by side. *Shape:* ``(n_tokens, n_labels)``
+        """
+        return self.score(self.encoder(types)[tokens], lengths, dropout)
+
+    def score(self, words: Tensor, lengths: Tensor, dropout: float = 0.0) -> Tensor:
+        """Score every label for every token, from the vectors of the words.
+
+        :param words: word vectors, sentence after sentence. *Shape:* ``(n_tokens, encoder.width)``
+        :param lengths: number of tokens of each sentence. *Shape:* ``(n_sentences,)``
+        :param dropout: rate of dropout on word vectors, between layers and before the heads.
+        :returns: logits, the heads side by side. *Shape:* ``(n_tokens, n_labels)``
+        """
+        sentences = Sentences.from_lengths(lengths)
+        words = drop(words, dropout)
+        hidden = words
+        for layer in self.layers:
+            hidden = drop(layer(hidden, sentences), dropout)
+        if self.sizes.skip:
+            hidden = torch.cat([hidden, words], dim=1)
+        return torch.cat([head(hidden) for head in self.heads.values()], dim=1)
+
+
+class WordEncoder(nn.Module):
+    """Turn each distinct word into one vector, whatever its context."""
+
+    def __init__(self, sizes: NetworkSizes) -> None:
+        super().__init__()
+        self.word = nn.Embedding(sizes.n_words, sizes.word_width)
+        nn.init.zeros_(self.word.weight[0])
+        self.affixes = nn.ModuleList(nn.Embedding(n, sizes.affix_width) for n in sizes.n_affixes)
+        self.characters: Optional[CharacterEncoder] = None
+        if sizes.n_characters:
+            self.characters = CharacterEncoder(sizes.n_characters, sizes.character_width)
+        self.width = (
+            sizes.word_width
+            + len(self.affixes) * sizes.affix_width
+            + (sizes.character_width if self.characters else 0)
+            + sizes.vector_width
+        )
+        self.mix: Optional[nn.Sequential] = None
+        if sizes.mix_width:
+            self.mix = nn.Sequential(
+                nn.Linear(self.width, sizes.mix_width), nn.GELU(), nn.LayerNorm(sizes.mix_width)
+            )
+            self.width = sizes.mix_width
+
+    def forward(self, types: WordTypes) -> Tensor:
+        """Encode word types.
+
+        *Shape:* ``(n_types, width)``
+        """
+        parts: List[Tensor] = [self.word(types.words)]
+        parts += [table(rows) for table, rows in zip(self.affixes, types.affixes.unbind(1))]
+        if self.characters is not None:
+            parts.append(self.characters(types.characters))
+        if types.vectors is not None:
+            parts.append(types.vectors)
+        vectors = torch.cat(parts, dim=1)
+        return vectors if self.mix is None else self.mix(vectors)
+
+
+class CharacterEncoder(nn.Module):
+    """Read the characters of a word with a convolution of width 3 and keep each channel's maximum.
+
+    Source: dos Santos & Zadrozny (2014), https://proceedings.mlr.press/v32/santos14.html
+    """
+
+    def __init__(self, n_characters: int, width: int, embedding_width: int = 32) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(n_characters, embedding_width, padding_idx=0)
+        self.convolution = nn.Conv1d(embedding_width, width, kernel_size=3, padding=1)
+
+    def forward(self, characters: Tensor) -> Tensor:
+        """Encode words from their characters.
+
+        :param characters: rows of the character table, 0 after a word's end. *Shape:* ``(n_types, n_positions)``
+        :returns: *Shape:* ``(n_types, width)``
+        """
+        # shape: (n_types, width, n_positions)
+        hidden = self.convolution(self.embedding(characters).transpose(1, 2))
+        beyond_word = (characters == 0).unsqueeze(1)
+        return F.relu(hidden.masked_fill(beyond_word, -torch.inf).amax(dim=2))
+
+
+class LSTMLayer(nn.Module):
+    """One layer of LSTM over sentences of any lengths, in one direction or in both.
+
+    Each direction is an ordinary :class:`torch.nn.LSTM` that reads its padded sentences from the first token
+    on, so that padding comes last and changes nothing: a sentence gets the same states in any batch.
+    """
+
+    def __init__(self, width: int, hidden_width: int, bidirectional: bool, *, residual: bool) -> None:
+        super().__init__()
+        self.rightwards = nn.LSTM(width, hidden_width)
+        self.leftwards = nn.LSTM(width, hidden_width) if bidirectional else None
+        self.width = hidden_width * (2 if bidirectional else 1)
+        self.residual = residual and self.width == width
+
+    def forward(self, tokens: Tensor, sentences: Sentences) -> Tensor:
+        """Read the sentences.
+
+        :param tokens: *Shape:* ``(n_tokens, input width)``
+        :returns: hidden states. *Shape:* ``(n_tokens, width)``
+        """
+        hidden = read(self.rightwards, tokens, sentences.rightwards, sentences.rightwards_cells)
+        if self.leftwards is not None:
+            from_right = read(self.leftwards, tokens, sentences.leftwards, sentences.leftwards_cells)
+            hidden = torch.cat([hidden, from_right], dim=1)
+        return hidden + tokens if self.residual else hidden
+
+
+def read(lstm: nn.LSTM, tokens: Tensor, order: Tensor, cells: Tensor) -> Tensor:
+    """Run an LSTM over tokens laid out in the given order and bring the states back to the tokens.
+
+    *Shape:* ``tokens (n_tokens, width)``, ``order (longest, n_sentences)``, ``cells (n_tokens,)``,
+    result ``(n_tokens, hidden_width)``
+    """
+    states, _ = lstm(tokens[order])
+    return states.flatten(0, 1)[cells]
+
+
+def drop(values: Tensor, rate: float) -> Tensor:
+    """Dropout at a rate that is given with each call, so that prediction leaves no flag to reset."""
+    return F.dropout(values, rate) if rate else values

@@ -1,0 +1,89 @@
+"""What thinc needs to train, average, copy and store a torch module."""
+
+import copy
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, Optional
+
+import torch
+from safetensors.torch import load, save
+from thinc.api import Optimizer
+from thinc.shims import Shim
+from torch import nn
+
+
+class ModuleShim(Shim):
+    """Hold a torch module in a thinc model.
+
+    Unlike thinc's own shim it stores weights as safetensors instead of a pickle, finds the averages that
+    thinc's optimizer keeps of torch parameters, and never switches the module between training and
+    evaluation, so that threads can share it.
+    """
+
+    _model: Optional[nn.Module]
+
+    @property
+    def has_module(self) -> bool:
+        """RETURNS (bool): Whether the module exists yet."""
+        return self._model is not None
+
+    @property
+    def module(self) -> nn.Module:
+        """RETURNS (torch.nn.Module): The module."""
+        if self._model is None:
+            raise ValueError("The network does not exist yet: call nlp.initialize() or load a trained model first.")
+        return self._model
+
+    @module.setter
+    def module(self, module: nn.Module) -> None:
+        self._model = module
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Let thinc's optimizer change the weights in place by their gradients, and clear these."""
+        for name, parameter in self.module.named_parameters():
+            if parameter.grad is not None:
+                weights = parameter.detach().cpu().numpy()
+                optimizer((self.id, name), weights, parameter.grad.cpu().numpy())
+                if parameter.is_cuda:
+                    parameter.data.copy_(torch.from_numpy(weights))
+                parameter.grad = None
+
+    @contextmanager
+    def use_params(self, params: Dict[Any, Any]) -> Iterator[None]:
+        """Use other weights, such as the optimizer's averages, inside a context."""
+        backup = {}
+        for name, parameter in self.module.named_parameters():
+            if (self.id, name) in params:
+                backup[name] = parameter.data
+                parameter.data = torch.as_tensor(params[self.id, name], device=parameter.device)
+        try:
+            yield
+        finally:
+            for name, parameter in self.module.named_parameters():
+                if name in backup:
+                    parameter.data = backup[name]
+
+    def copy(self) -> "ModuleShim":
+        """RETURNS (ModuleShim): A shim of its own ID with a copy of the module."""
+        return ModuleShim(copy.deepcopy(self._model))
+
+    def to_device(self, device_type: str, device_id: int) -> None:
+        """Move the module.
+
+        device_type (str): "cpu" or "gpu".
+        device_id (int): Which GPU.
+        """
+        self.module.to("cpu" if device_type == "cpu" else f"cuda:{device_id}")
+
+    def to_bytes(self) -> bytes:
+        """RETURNS (bytes): The weights in the format safetensors."""
+        weights = self.module.state_dict() if self.has_module else {}
+        return bytes(save({name: tensor.contiguous() for name, tensor in weights.items()}))
+
+    def from_bytes(self, data: bytes) -> "ModuleShim":
+        """Load weights into the module, which must have their names and shapes.
+
+        data (bytes): What `to_bytes` returned.
+        RETURNS (ModuleShim): Itself.
+        """
+        self.module.load_state_dict(load(data))
+        return self

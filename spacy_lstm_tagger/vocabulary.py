@@ -1,0 +1,203 @@
+"""Words, affixes and characters as rows of the network's embedding tables."""
+
+import unicodedata
+from collections import Counter
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Sequence
+
+import numpy
+import srsly
+from spacy.lang.lex_attrs import word_shape
+from spacy.strings import hash_string
+
+
+class WordRows(NamedTuple):
+    """Words as rows of embedding tables, where row 0 is an unknown word, affix or shape.
+
+    words (numpy.ndarray): int64, shape (n_words,).
+    affixes (numpy.ndarray): int64, shape (n_words, n_tables).
+    characters (numpy.ndarray): int64, shape (n_words, n_positions); 0 is padding, 1 an unknown character.
+    """
+
+    words: numpy.ndarray
+    affixes: numpy.ndarray
+    characters: numpy.ndarray
+
+
+class Vocabulary:
+    """The words that a tagger was trained on, and what it reads of a word: affixes, shape, characters.
+
+    Tables hold 64-bit hashes (spaCy's), not text.
+    """
+
+    def __init__(
+        self,
+        *,
+        lower: bool,
+        strip_punctuation: bool,
+        prefixes: Sequence[int],
+        suffixes: Sequence[int],
+        shape: bool,
+        characters: bool,
+        min_count: int,
+        max_characters: int,
+    ) -> None:
+        """Set up an empty vocabulary. See `build_vocabulary_v1` for the settings."""
+        self.settings: Dict[str, Any] = {
+            "lower": lower,
+            "strip_punctuation": strip_punctuation,
+            "prefixes": list(prefixes),
+            "suffixes": list(suffixes),
+            "shape": shape,
+            "characters": characters,
+            "min_count": min_count,
+            "max_characters": max_characters,
+        }
+        self.word_rows: Dict[int, int] = {}
+        self.word_counts = numpy.zeros(1, dtype="uint32")
+        self.affix_rows: List[Dict[int, int]] = [{} for _ in self._affixes("")]
+        self.character_rows: Dict[int, int] = {}
+
+    def __len__(self) -> int:
+        """RETURNS (int): The number of known words."""
+        return len(self.word_rows)
+
+    def __contains__(self, word: str) -> bool:
+        """Whether a word was in the training data."""
+        return hash_string(self.clean(word)) in self.word_rows
+
+    @property
+    def table_sizes(self) -> Dict[str, Any]:
+        """RETURNS (Dict[str, Any]): Rows that each embedding table needs, by the names of `NetworkSizes`."""
+        return {
+            "n_words": len(self.word_rows) + 1,
+            "n_affixes": [len(rows) + 1 for rows in self.affix_rows],
+            "n_characters": len(self.character_rows) + 2 if self.settings["characters"] else 0,
+        }
+
+    def fit(self, counts: Mapping[str, int]) -> None:
+        """Fill the tables.
+
+        counts (Mapping[str, int]): How often each word occurs in the training data.
+        """
+        words: Counter[int] = Counter()
+        affixes: List[Counter[int]] = [Counter() for _ in self.affix_rows]
+        characters: Counter[int] = Counter()
+        for word, count in counts.items():
+            words[hash_string(self.clean(word))] += count
+            for counter, affix in zip(affixes, self._affixes(word)):
+                counter[hash_string(affix)] += count
+            for character in word:
+                characters[ord(character)] += count
+        min_count = self.settings["min_count"]
+        self.word_rows = _number_by_frequency(words, 1)
+        self.word_counts = numpy.asarray([0, *(words[key] for key in self.word_rows)], dtype="uint32")
+        self.affix_rows = [_number_by_frequency(counter, 1, min_count) for counter in affixes]
+        if self.settings["characters"]:
+            self.character_rows = _number_by_frequency(characters, 2, min_count)
+
+    def look_up(self, words: Sequence[str]) -> WordRows:
+        """Find the rows of words.
+
+        words (Sequence[str]): The words.
+        RETURNS (WordRows): Their rows.
+        """
+        n_affixes = len(self.affix_rows)
+        rows = numpy.zeros((len(words), 1 + n_affixes), dtype="int64")
+        spellings: List[List[int]] = []
+        for i, word in enumerate(words):
+            rows[i, 0] = self.word_rows.get(hash_string(self.clean(word)), 0)
+            for j, affix in enumerate(self._affixes(word)):
+                rows[i, 1 + j] = self.affix_rows[j].get(hash_string(affix), 0)
+            if self.settings["characters"]:
+                spellings.append([self.character_rows.get(ord(c), 1) for c in self._shorten(word)])
+        characters = numpy.zeros((len(words), max(map(len, spellings), default=0)), dtype="int64")
+        for i, spelling in enumerate(spellings):
+            characters[i, : len(spelling)] = spelling
+        return WordRows(rows[:, 0], rows[:, 1:], characters)
+
+    def clean(self, word: str) -> str:
+        """RETURNS (str): The form of a word by which it is known."""
+        if self.settings["strip_punctuation"]:
+            end = len(word)
+            while end and unicodedata.category(word[end - 1]).startswith("P"):
+                end -= 1
+            word = word[:end] or word
+        return word.lower() if self.settings["lower"] else word
+
+    def to_bytes(self) -> bytes:
+        """RETURNS (bytes): The tables as msgpack: keys in the order of their rows."""
+        return srsly.msgpack_dumps(
+            {
+                "words": _pack(self.word_rows, "<u8"),
+                "word_counts": _pack(self.word_counts, "<u4"),
+                "affixes": [_pack(rows, "<u8") for rows in self.affix_rows],
+                "characters": _pack(self.character_rows, "<u4"),
+            }
+        )
+
+    def from_bytes(self, bytes_data: bytes) -> "Vocabulary":
+        """Load the tables.
+
+        bytes_data (bytes): What `to_bytes` returned.
+        RETURNS (Vocabulary): Itself.
+        """
+        tables = srsly.msgpack_loads(bytes_data)
+        self.word_rows = _unpack(tables["words"], "<u8", 1)
+        self.word_counts = numpy.frombuffer(tables["word_counts"], dtype="<u4").astype("uint32")
+        self.affix_rows = [_unpack(keys, "<u8", 1) for keys in tables["affixes"]]
+        self.character_rows = _unpack(tables["characters"], "<u4", 2)
+        return self
+
+    def _affixes(self, word: str) -> List[str]:
+        lowered = word.lower()
+        affixes = [lowered[:n] for n in self.settings["prefixes"]]
+        affixes += [lowered[-n:] for n in self.settings["suffixes"]]
+        if self.settings["shape"]:
+            affixes.append(word_shape(word))
+        return affixes
+
+    def _shorten(self, word: str) -> str:
+        """Keep the ends of a very long word: they tell most about it."""
+        limit = self.settings["max_characters"]
+        return word if len(word) <= limit else word[: limit // 2] + word[limit // 2 - limit :]
+
+
+def build_vocabulary_v1(
+    *,
+    lower: bool = True,
+    strip_punctuation: bool = False,
+    prefixes: List[int] = [2, 3],
+    suffixes: List[int] = [1, 2, 3, 4],
+    shape: bool = True,
+    characters: bool = True,
+    min_count: int = 2,
+    max_characters: int = 32,
+) -> Callable[[], Vocabulary]:
+    """Set what the tagger reads of a word.
+
+    lower (bool): Whether upper-case and lower-case forms are one word. Case still shows in shape and characters.
+    strip_punctuation (bool): Whether punctuation at a word's end is cut off, for text that is split at spaces alone.
+    prefixes (List[int]): Lengths of the prefixes that are read.
+    suffixes (List[int]): Lengths of the suffixes that are read.
+    shape (bool): Whether the word's shape is read, as spaCy writes it: "Xxxx", "dd".
+    characters (bool): Whether characters are read one by one.
+    min_count (int): How often an affix, a shape or a character must occur to be kept.
+    max_characters (int): Longer words are read at both ends only.
+    RETURNS (Callable[[], Vocabulary]): Makes an empty vocabulary with these settings.
+    """
+    settings = dict(locals())
+    return lambda: Vocabulary(**settings)
+
+
+def _number_by_frequency(counter: Mapping[int, int], first: int, min_count: int = 1) -> Dict[int, int]:
+    kept = [key for key, count in counter.items() if count >= min_count]
+    kept.sort(key=lambda key: (-counter[key], key))
+    return {key: row for row, key in enumerate(kept, first)}
+
+
+def _pack(keys: Any, dtype: str) -> bytes:
+    return numpy.fromiter(keys, dtype=dtype, count=len(keys)).tobytes()
+
+
+def _unpack(packed: bytes, dtype: str, first: int) -> Dict[int, int]:
+    return {key: row for row, key in enumerate(numpy.frombuffer(packed, dtype=dtype).tolist(), first)}
