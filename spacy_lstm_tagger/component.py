@@ -5,7 +5,7 @@ from collections import Counter
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union, cast
 
 import numpy
 from spacy import util
@@ -24,6 +24,7 @@ from .confidence import keep_confidence, register_confidence
 from .labels import LAYERS, Labels, collect_labels, gold_targets, label_values, read_tag_map
 from .loss import negative_log_likelihood, softmax
 from .model import create_network, score_tokens
+from .vocabulary import Vocabulary
 
 DEFAULT_MODEL_CONFIG = """
 [model]
@@ -97,6 +98,26 @@ def make_lstm_tagger(
     )
 
 
+def load_pipeline(model: Union[str, Path], *, store_confidence: bool = False) -> Language:
+    """Load a pipeline that has an LSTM tagger.
+
+    model (Union[str, Path]): Its directory or package.
+    store_confidence (bool): Whether the tagger keeps its labels' probabilities.
+    RETURNS (Language): The pipeline. Raises a ValueError if it has no LSTM tagger.
+    """
+    nlp = util.load_model(model)
+    find_tagger(nlp).store_confidence = store_confidence
+    return nlp
+
+
+def find_tagger(nlp: Language) -> "LSTMTaggerPipe":
+    """RETURNS (LSTMTaggerPipe): The pipeline's LSTM tagger. Raises a ValueError if there is none."""
+    for _, pipe in nlp.pipeline:
+        if isinstance(pipe, LSTMTaggerPipe):
+            return pipe
+    raise ValueError(f"The pipeline has no component of the factory 'lstm_tagger', only: {nlp.pipe_names}.")
+
+
 def lstm_tagger_score(examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
     """Score fine-grained tags, coarse-grained tags and morphology.
 
@@ -164,13 +185,11 @@ class LSTMTaggerPipe(TrainablePipe):
             "labels": {},
             "neg_prefix": neg_prefix,
             "overwrite": overwrite,
-            "store_confidence": store_confidence,
             "tag_map": tag_map,
         }
         if tag_map is not None and (isinstance(tag_map, Mapping) or Path(tag_map).exists()):
             self.cfg["tag_map"] = read_tag_map(tag_map)  # else a trained model has it, the file may be gone
-        if store_confidence:
-            register_confidence()
+        self.store_confidence = store_confidence
         self._values: Dict[str, numpy.ndarray] = {}
 
     @property
@@ -192,6 +211,22 @@ class LSTMTaggerPipe(TrainablePipe):
     def label_data(self) -> Labels:
         """RETURNS (Dict[str, List[str]]): The labels of each head, as `initialize` takes them."""
         return {layer: list(labels) for layer, labels in self.cfg["labels"].items()}
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """RETURNS (Vocabulary): The words of the training data."""
+        return cast(Vocabulary, self.model.attrs["vocabulary"])
+
+    @property
+    def store_confidence(self) -> bool:
+        """Whether the probabilities of labels are kept, as `token._.tag_confidence` and `token._.pos_confidence`."""
+        return bool(self.cfg["store_confidence"])
+
+    @store_confidence.setter
+    def store_confidence(self, value: bool) -> None:
+        self.cfg["store_confidence"] = value
+        if value:
+            register_confidence()
 
     def add_label(self, label: str) -> int:
         """Add a fine-grained tag. Possible until the network exists.
@@ -238,7 +273,7 @@ class LSTMTaggerPipe(TrainablePipe):
         counts: Counter[str] = Counter()
         for eg in get_examples():
             counts.update(token.text for token in eg.predicted if not token.is_space)
-        self.model.attrs["vocabulary"].fit(counts)
+        self.vocabulary.fit(counts)
         create_network(self.model, {layer: len(names) for layer, names in self.cfg["labels"].items()}, self.vocab)
         self.model.initialize(X=[eg.predicted for eg in islice(get_examples(), 10)])
 
@@ -252,7 +287,7 @@ class LSTMTaggerPipe(TrainablePipe):
         n_labels = [len(labels) for labels in self.cfg["labels"].values()]
         n_tokens = sum(map(len, docs))
         labels = numpy.full((n_tokens, len(n_labels)), -1, dtype="int64")
-        confidence = numpy.zeros(labels.shape, dtype="float32") if self.cfg["store_confidence"] else None
+        confidence = numpy.zeros(labels.shape, dtype="float32") if self.store_confidence else None
         for tokens, logits in score_tokens(self.model, docs):
             for head, scores in enumerate(_split_heads(logits, n_labels)):
                 labels[tokens, head] = scores.argmax(axis=1)

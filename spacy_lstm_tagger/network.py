@@ -112,6 +112,10 @@ class LSTMTagger(nn.Module):
         if sizes.skip:
             width += self.encoder.width
         self.heads = nn.ModuleDict({name: nn.Linear(width, n) for name, n in sizes.n_labels.items()})
+        for head in self.heads.values():
+            # All labels begin about equally likely.
+            nn.init.normal_(head.weight, std=0.1 * width**-0.5)
+            nn.init.zeros_(head.bias)
 
     def forward(self, types: WordTypes, tokens: Tensor, lengths: Tensor, dropout: float = 0.0) -> Tensor:
         """Score every label for every token.

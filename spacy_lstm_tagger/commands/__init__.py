@@ -1,1 +1,12 @@
-"""The commands `spacy lstm-tagger ...`."""
+"""The commands `python -m spacy lstm-tagger ...`."""
+
+from spacy.cli import app
+
+from .cli import lstm_tagger_cli
+from .evaluate import evaluate_cli
+from .tag import tag_cli
+from .train import train_cli
+
+app.add_typer(lstm_tagger_cli)
+
+__all__ = ["evaluate_cli", "lstm_tagger_cli", "tag_cli", "train_cli"]

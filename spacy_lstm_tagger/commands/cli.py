@@ -1,0 +1,23 @@
+"""What the commands share: the group they belong to, and how they fail."""
+
+from contextlib import contextmanager
+from typing import Iterator
+
+import typer
+from wasabi import Printer
+
+lstm_tagger_cli = typer.Typer(
+    name="lstm-tagger",
+    help="Train, use and evaluate the LSTM tagger.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@contextmanager
+def clean_exit() -> Iterator[None]:
+    """End the command with a message and exit code 1, instead of a traceback, where the user can mend the cause."""
+    try:
+        yield
+    except (ValueError, OSError, ImportError) as error:
+        Printer(stderr=True).fail(str(error), exits=1)

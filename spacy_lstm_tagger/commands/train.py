@@ -1,0 +1,139 @@
+"""Train a tagger on annotated sentences."""
+
+import random
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+
+import srsly
+import typer
+from spacy.cli._util import parse_config_overrides
+from spacy.cli.train import train as spacy_train
+from spacy.tokens import Doc, DocBin
+from spacy.training.loop import DIR_MODEL_BEST
+from spacy.vocab import Vocab
+from wasabi import msg
+
+from ..labels import LAYERS
+from ..treebank import read_docs
+from .cli import clean_exit, lstm_tagger_cli
+
+HELD_OUT = 0.1
+
+
+@lstm_tagger_cli.command("train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def train_cli(
+    ctx: typer.Context,
+    train_path: Path = typer.Argument(..., metavar="TRAIN", help="Annotated sentences", exists=True),
+    output_path: Path = typer.Argument(..., metavar="OUTPUT", help="Directory for the trained pipeline"),
+    dev_path: Optional[Path] = typer.Option(
+        None, "--dev", help="Annotated sentences to choose the best model by. Default: a tenth of TRAIN", exists=True
+    ),
+    lang: Optional[str] = typer.Option(None, "--lang", "-l", help="Language code. Default: the config's"),
+    config: str = typer.Option("fast", "--config", "-c", help="fast, accurate, tutorial, or the path of a config"),
+    format: Optional[str] = typer.Option(None, "--format", "-f", help="Form of the sentences. Default: by content"),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
+    seed: int = typer.Option(0, "--seed", help="Random seed"),
+) -> None:
+    """
+    Train a pipeline with an LSTM tagger on annotated sentences: CoNLL-U, spaCy's .spacy, word/TAG text, two-column
+    TSV, or JSON(L) pairs of words and tags. Settings of the config can be overridden as in `spacy train`, for
+    instance with --training.max_steps 1000.
+    """
+    with clean_exit():
+        train(
+            train_path,
+            output_path,
+            dev_path=dev_path,
+            lang=lang,
+            config=config,
+            format=format,
+            gpu_id=gpu_id,
+            seed=seed,
+            overrides=parse_config_overrides(ctx.args),
+        )
+
+
+def train(
+    train_path: Path,
+    output_path: Path,
+    *,
+    dev_path: Optional[Path] = None,
+    lang: Optional[str] = None,
+    config: Union[str, Path] = "fast",
+    format: Optional[str] = None,
+    gpu_id: int = -1,
+    seed: int = 0,
+    overrides: Mapping[str, Any] = {},
+) -> Path:
+    """Train a pipeline with spaCy's training loop, and say where it is and how well it does.
+
+    train_path (Path): Annotated sentences.
+    output_path (Path): Directory for the trained pipeline.
+    dev_path (Optional[Path]): Annotated sentences to choose the best model by. None: a tenth of those of train_path.
+    lang (Optional[str]): Language code. None: the config's.
+    config (Union[str, Path]): The name of a config that the package ships, or the path of another.
+    format (Optional[str]): The form of the sentences. None: told by their content.
+    gpu_id (int): Which GPU; -1 is the CPU.
+    seed (int): Random seed.
+    overrides (Mapping[str, Any]): Settings of the config, such as {"training.max_steps": 1000}.
+    RETURNS (Path): The directory of the best pipeline.
+    """
+    vocab = Vocab()
+    train_docs = _read_checked(train_path, vocab, format)
+    if dev_path is not None:
+        _read_checked(dev_path, vocab, format)
+    else:
+        train_path, dev_path = _hold_out(train_docs, train_path, output_path / "corpus", seed)
+    settings: Dict[str, Any] = {
+        "paths.train": str(train_path),
+        "paths.dev": str(dev_path),
+        "system.seed": seed,
+        **({} if lang is None else {"nlp.lang": lang}),
+        **({} if format is None else {"corpora.train.format": format, "corpora.dev.format": format}),
+        **overrides,
+    }
+    with as_file(_find_config(str(config))) as config_path:
+        spacy_train(config_path, output_path, use_gpu=gpu_id, overrides=settings)
+    best = output_path / DIR_MODEL_BEST
+    performance = srsly.read_json(best / "meta.json")["performance"]
+    scores = {name: f"{100 * score:.2f}" for name, score in performance.items() if name.endswith("_acc") and score}
+    msg.good(f"The best pipeline is {best}", ", ".join(f"{name} {score}" for name, score in scores.items()))
+    return best
+
+
+def _find_config(config: str) -> Any:
+    """Find a config by its name, among those that the package ships, or by its path."""
+    shipped = {file.name[: -len(".cfg")]: file for file in files("spacy_lstm_tagger.configs").iterdir()}
+    shipped = {name: file for name, file in shipped.items() if file.name.endswith(".cfg")}
+    if config in shipped:
+        return shipped[config]
+    if not Path(config).is_file():
+        raise ValueError(f"There is no config '{config}'. Use {', '.join(sorted(shipped))}, or the path of a file.")
+    return Path(config)
+
+
+def _read_checked(path: Path, vocab: Vocab, format: Optional[str]) -> List[Doc]:
+    """Read annotated sentences before anything is written, so that an error in them leaves nothing behind."""
+    docs = list(read_docs(path, vocab, format))
+    n_words = sum(map(len, docs))
+    layers = [name for name, attribute in LAYERS.items() if any(doc.has_annotation(attribute) for doc in docs)]
+    if not layers:
+        raise ValueError(f"{path} has no annotation to learn: its words have no tag, no UPOS and no FEATS.")
+    msg.info(f"{path}: {len(docs):,} sentences, {n_words:,} words, annotated with {', '.join(layers)}")
+    return docs
+
+
+def _hold_out(docs: List[Doc], source: Path, directory: Path, seed: int) -> Tuple[Path, Path]:
+    """Write a tenth of the docs, drawn at random, and the rest of them to two files."""
+    n_dev = max(1, round(HELD_OUT * len(docs)))
+    if n_dev == len(docs):
+        raise ValueError(f"{source} has only {len(docs)} sentence, so none can be held out: name others with --dev.")
+    drawn = set(random.Random(seed).sample(range(len(docs)), n_dev))
+    paths = directory / "train.spacy", directory / "dev.spacy"
+    directory.mkdir(parents=True, exist_ok=True)
+    for path, held_out in zip(paths, (False, True)):
+        part = [doc for i, doc in enumerate(docs) if (i in drawn) == held_out]
+        DocBin(docs=part, attrs=["ORTH", "SPACY", "SENT_START", *(name.upper() for name in LAYERS)]).to_disk(path)
+    msg.info(f"Holding out {n_dev:,} of {len(docs):,} sentences to choose the best model by: {paths[1]}")
+    return paths
