@@ -17,7 +17,6 @@ from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
-from thinc.types import Floats2d
 
 from . import storage
 from .confidence import keep_confidence, register_confidence
@@ -76,7 +75,7 @@ class Prediction(NamedTuple):
 def make_lstm_tagger(
     nlp: Language,
     name: str,
-    model: Model[List[Doc], List[Floats2d]],
+    model: Model[List[Doc], List[numpy.ndarray]],
     overwrite: bool,
     scorer: Optional[Callable[..., Dict[str, Any]]],
     neg_prefix: str,
@@ -151,7 +150,7 @@ class LSTMTaggerPipe(TrainablePipe):
     def __init__(
         self,
         vocab: Vocab,
-        model: Model[List[Doc], List[Floats2d]],
+        model: Model[List[Doc], List[numpy.ndarray]],
         name: str = "lstm_tagger",
         *,
         overwrite: bool = False,
@@ -164,7 +163,7 @@ class LSTMTaggerPipe(TrainablePipe):
         """Set up a tagger that knows no labels yet.
 
         vocab (Vocab): The shared vocabulary.
-        model (Model[List[Doc], List[Floats2d]]): What `spacy-lstm-tagger.LSTMTagger.v1` builds.
+        model (Model[List[Doc], List[numpy.ndarray]]): What `spacy-lstm-tagger.LSTMTagger.v1` builds.
         name (str): The component's name in the pipeline.
         overwrite (bool): Whether to replace annotation that a doc already has.
         scorer (Optional[Callable]): The scoring method.
@@ -179,7 +178,7 @@ class LSTMTaggerPipe(TrainablePipe):
         self.model = model
         self.name = name
         self.scorer = scorer
-        self._rehearsal_model: Optional[Model[List[Doc], List[Floats2d]]] = None
+        self._rehearsal_model: Optional[Model[List[Doc], List[numpy.ndarray]]] = None
         self.cfg: Dict[str, Any] = {
             "label_smoothing": label_smoothing,
             "labels": {},
@@ -311,12 +310,13 @@ class LSTMTaggerPipe(TrainablePipe):
             columns = dict(zip(heads, prediction.labels.T))
             # Where there is no head for UPOS, the tag map has a value for each fine-grained tag.
             values = numpy.stack(
-                [values[columns[layer if layer in columns else "tag"]] for layer, values in self._values.items()], axis=1
+                [values[columns[layer if layer in columns else "tag"]] for layer, values in self._values.items()],
+                axis=1,
             )
             if not self.cfg["overwrite"]:
                 current = doc.to_array(attributes).reshape(values.shape)
                 values = numpy.where(current == 0, values, current)
-            doc.from_array(attributes, values)
+            doc.from_array(attributes, values)  # type: ignore[arg-type]
             if prediction.confidence is not None:
                 keep_confidence(doc, dict(zip(self.cfg["labels"], prediction.confidence.T)))
 
@@ -351,14 +351,12 @@ class LSTMTaggerPipe(TrainablePipe):
             for probabilities in self.predict_proba(docs)
         ]
 
-    def get_loss(
-        self, examples: Iterable[Example], scores: List[Floats2d]
-    ) -> Tuple[float, List[Floats2d]]:
+    def get_loss(self, examples: Iterable[Example], scores: List[numpy.ndarray]) -> Tuple[float, List[numpy.ndarray]]:
         """Compare scores with the gold labels.
 
         examples (Iterable[Example]): The examples.
-        scores (List[Floats2d]): The model's logits for them.
-        RETURNS (Tuple[float, List[Floats2d]]): The negative log-likelihood in nats, averaged over the tokens whose
+        scores (List[numpy.ndarray]): The model's logits for them.
+        RETURNS (Tuple[float, List[numpy.ndarray]]): The negative log-likelihood in nats, averaged over the tokens whose
             label is known and summed over the heads, and the gradient with respect to the scores.
         """
         validate_examples(examples, "LSTMTaggerPipe.get_loss")
@@ -450,7 +448,7 @@ class LSTMTaggerPipe(TrainablePipe):
         serializers: Dict[str, Callable[[Path], Any]] = {"vocab": partial(self.vocab.to_disk, exclude=exclude)}
         for name, part in storage.to_parts(self._learned(), self.model).items():
             serializers[name] = partial(Path.write_bytes, data=part)
-        with storage.replace_directory(util.ensure_path(path)) as directory:
+        with storage.replace_directory(Path(path)) as directory:
             util.to_disk(directory, serializers, exclude)
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> "LSTMTaggerPipe":
@@ -460,7 +458,7 @@ class LSTMTaggerPipe(TrainablePipe):
         exclude (Iterable[str]): Parts not to load: "cfg", "vocab", "vocabulary", "model".
         RETURNS (LSTMTaggerPipe): Itself.
         """
-        path = util.ensure_path(path)
+        path = Path(path)
         parts = storage.read_parts(path, exclude)
         if "vocab" not in exclude:
             self.vocab.from_disk(path / "vocab", exclude=exclude)

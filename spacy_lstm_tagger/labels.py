@@ -8,7 +8,6 @@ import srsly
 from spacy.attrs import MORPH, ORTH, POS, TAG
 from spacy.morphology import Morphology
 from spacy.parts_of_speech import IDS as UPOS_IDS
-from spacy.parts_of_speech import NAMES as UPOS_NAMES
 from spacy.training import Example
 from spacy.vocab import Vocab
 
@@ -101,7 +100,7 @@ def read_tag_map(tag_map: Union[Mapping[str, str], str]) -> Dict[str, str]:
     """
     mapping = srsly.read_json(tag_map) if isinstance(tag_map, (str, Path)) else tag_map
     if not isinstance(mapping, Mapping):
-        raise ValueError(f"tag_map {tag_map} must be a JSON object such as {{\"NN\": \"NOUN\"}}, not {mapping!r:.80}.")
+        raise ValueError(f'tag_map {tag_map} must be a JSON object such as {{"NN": "NOUN"}}, not {mapping!r:.80}.')
     wrong = sorted({repr(value) for value in mapping.values() if value not in UPOS})
     if wrong:
         raise ValueError(f"tag_map has values that are not UPOS tags: {', '.join(wrong)}. Use: {', '.join(UPOS)}.")

@@ -1,5 +1,7 @@
 """The border between spaCy and torch: a thinc model that reads docs and scores labels with the network."""
 
+import os
+from functools import partial
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, cast
 
 import numpy
@@ -8,7 +10,6 @@ from spacy.errors import Errors
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from thinc.api import Model, get_torch_default_device
-from thinc.types import Floats2d
 
 from .network import LSTMTagger, NetworkSizes, WordTypes
 from .shim import ModuleShim
@@ -16,11 +17,16 @@ from .vocabulary import Vocabulary
 from .windows import Windows, cut_windows
 
 InT = List[Doc]
-OutT = List[Floats2d]
+OutT = List[numpy.ndarray]
 
-# Windows of one call of the network at prediction: fewer leave the processor waiting, more leave its cache.
+# How much goes into one call of the network at prediction: less leaves the processor waiting, more its cache.
 WINDOWS_PER_CALL = 64
 WORDS_PER_CALL = 8192
+TYPES_PER_CALL = 512
+
+# The threads that torch computes with do not survive a fork, and a forked child that waits for them hangs.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 
 def build_lstm_tagger_v1(
@@ -58,7 +64,7 @@ def build_lstm_tagger_v1(
     window_size (int): Longest sequence that is read as one, in words. What is longer is cut into windows.
     window_overlap (int): How many words two neighbouring windows share.
     device (Optional[str]): A torch device, such as "cuda:0". None follows spaCy's setting.
-    RETURNS (Model[List[Doc], List[Floats2d]]): Its output has a row of logits for each token, the heads side by
+    RETURNS (Model[List[Doc], List[numpy.ndarray]]): Its output has a row of logits for each token, the heads side by
         side in the order of `NetworkSizes.n_labels`; rows of whitespace tokens are 0.
     """
     if not 0 <= window_overlap < window_size:
@@ -97,7 +103,7 @@ def build_lstm_tagger_v1(
 def create_network(model: Model[InT, OutT], n_labels: Dict[str, int], vocab: Vocab) -> None:
     """Give the model a new network of the sizes that its vocabulary and its labels need.
 
-    model (Model[List[Doc], List[Floats2d]]): The model.
+    model (Model[List[Doc], List[numpy.ndarray]]): The model.
     n_labels (Dict[str, int]): Number of labels of each head.
     vocab (Vocab): Its vectors are the static vectors.
     """
@@ -118,7 +124,7 @@ def create_network(model: Model[InT, OutT], n_labels: Dict[str, int], vocab: Voc
 def load_network(model: Model[InT, OutT], sizes: Optional[Dict[str, Any]], weights: bytes) -> None:
     """Give the model a network of the given sizes and weights.
 
-    model (Model[List[Doc], List[Floats2d]]): The model.
+    model (Model[List[Doc], List[numpy.ndarray]]): The model.
     sizes (Optional[Dict[str, Any]]): The fields of `NetworkSizes`. None: the saved model had no network yet.
     weights (bytes): The network's weights, in the format safetensors.
     """
@@ -146,15 +152,15 @@ def get_network(model: Model[InT, OutT]) -> LSTMTagger:
 def forward(model: Model[InT, OutT], docs: InT, is_train: bool) -> Tuple[OutT, Callable[[OutT], InT]]:
     """Score every label for every token of the docs.
 
-    model (Model[List[Doc], List[Floats2d]]): The model.
+    model (Model[List[Doc], List[numpy.ndarray]]): The model.
     docs (List[Doc]): The docs.
     is_train (bool): Whether dropout is applied and the gradient can be asked for.
-    RETURNS (Tuple[List[Floats2d], Callable]): Logits, for each doc of shape (n_tokens, n_labels), and a function
+    RETURNS (Tuple[List[numpy.ndarray], Callable]): Logits, for each doc of shape (n_tokens, n_labels), and a function
         that takes the gradient of the loss with respect to them and leaves that of the weights in the network.
     """
     ends = numpy.cumsum([len(doc) for doc in docs])
     scores = numpy.zeros((ends[-1] if docs else 0, model.get_dim("nO")), dtype="float32")
-    backprop: Callable[[OutT], InT] = lambda d_scores: []
+    backprop = _no_gradient
     if is_train:
         windows = _cut_windows(model, docs)
         if len(windows.lengths):
@@ -165,12 +171,10 @@ def forward(model: Model[InT, OutT], docs: InT, is_train: bool) -> Tuple[OutT, C
     return numpy.split(scores, ends[:-1]), backprop
 
 
-def score_tokens(
-    model: Model[InT, OutT], docs: Sequence[Doc]
-) -> Iterator[Tuple[numpy.ndarray, numpy.ndarray]]:
+def score_tokens(model: Model[InT, OutT], docs: Sequence[Doc]) -> Iterator[Tuple[numpy.ndarray, numpy.ndarray]]:
     """Score every label for every token, in parts of bounded size.
 
-    model (Model[List[Doc], List[Floats2d]]): The model.
+    model (Model[List[Doc], List[numpy.ndarray]]): The model.
     docs (Sequence[Doc]): The docs.
     YIELDS (Tuple[numpy.ndarray, numpy.ndarray]): Which tokens, counted from the first doc's first token on, int64
         of shape (n,), and their logits, float32 of shape (n, n_labels). Whitespace tokens are left out.
@@ -179,9 +183,8 @@ def score_tokens(
     if not len(windows.lengths):
         return
     network = get_network(model)
-    orths, types = numpy.unique(windows.orths, return_inverse=True)
     with torch.inference_mode():
-        vectors = network.encoder(_look_up(model, docs[0].vocab, orths))
+        vectors, types = _encode(model, docs[0].vocab, windows.orths)
         for cells, lengths in _group_by_length(windows.lengths):
             logits = network.score(vectors[_tensor(types[cells], vectors)], _tensor(lengths, vectors))
             targets = windows.targets[cells]
@@ -203,9 +206,7 @@ def _begin_update(
     if model.attrs["word_dropout"] and model.attrs["dropout_rate"]:
         word_types = _forget_words(model, word_types)
     device = word_types.words
-    logits = network(
-        word_types, _tensor(types, device), _tensor(windows.lengths, device), model.attrs["dropout_rate"]
-    )
+    logits = network(word_types, _tensor(types, device), _tensor(windows.lengths, device), model.attrs["dropout_rate"])
     taken = windows.targets >= 0
     targets = windows.targets[taken]
     scores[targets] = logits.detach().cpu().numpy()[taken]
@@ -219,6 +220,28 @@ def _begin_update(
     return backprop
 
 
+def _encode(model: Model[InT, OutT], vocab: Vocab, orths: numpy.ndarray) -> Tuple[torch.Tensor, numpy.ndarray]:
+    """Encode each distinct word once, words of similar length together so that few cells are padding.
+
+    RETURNS (Tuple[torch.Tensor, numpy.ndarray]): Vectors of the distinct words, and the row of each given word.
+    """
+    distinct, types = numpy.unique(orths, return_inverse=True)
+    lengths = numpy.asarray([len(vocab.strings[orth]) for orth in distinct.tolist()])
+    order = numpy.argsort(lengths, kind="stable")
+    encoder = get_network(model).encoder
+    parts = [
+        encoder(_look_up(model, vocab, distinct[order[first : first + TYPES_PER_CALL]]))
+        for first in range(0, len(order), TYPES_PER_CALL)
+    ]
+    rows = numpy.empty_like(order)
+    rows[order] = numpy.arange(len(order))
+    return torch.cat(parts), rows[types]
+
+
+def _no_gradient(d_scores: OutT) -> InT:
+    return []
+
+
 def _look_up(model: Model[InT, OutT], vocab: Vocab, orths: numpy.ndarray) -> WordTypes:
     """Find the rows, and the static vectors, of word types given as hashes."""
     parameter = next(get_network(model).parameters())
@@ -226,8 +249,8 @@ def _look_up(model: Model[InT, OutT], vocab: Vocab, orths: numpy.ndarray) -> Wor
     tensors = WordTypes(*(_tensor(table, parameter) for table in rows))
     if not get_network(model).sizes.vector_width:
         return tensors
-    vectors = numpy.stack([vocab.get_vector(orth) for orth in orths.tolist()])
-    return tensors._replace(vectors=_tensor(vectors.astype("float32"), parameter))
+    vectors = numpy.asarray([vocab.get_vector(orth) for orth in orths.tolist()], dtype="float32")
+    return tensors._replace(vectors=_tensor(vectors, parameter))
 
 
 def _forget_words(model: Model[InT, OutT], types: WordTypes) -> WordTypes:

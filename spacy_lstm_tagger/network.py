@@ -4,7 +4,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 class NetworkSizes(NamedTuple):
@@ -111,11 +111,7 @@ class LSTMTagger(nn.Module):
             width = layer.width
         if sizes.skip:
             width += self.encoder.width
-        self.heads = nn.ModuleDict({name: nn.Linear(width, n) for name, n in sizes.n_labels.items()})
-        for head in self.heads.values():
-            # All labels begin about equally likely.
-            nn.init.normal_(head.weight, std=0.1 * width**-0.5)
-            nn.init.zeros_(head.bias)
+        self.heads = nn.ModuleDict({name: make_head(width, n) for name, n in sizes.n_labels.items()})
 
     def forward(self, types: WordTypes, tokens: Tensor, lengths: Tensor, dropout: float = 0.0) -> Tensor:
         """Score every label for every token.
@@ -165,9 +161,7 @@ class WordEncoder(nn.Module):
         )
         self.mix: Optional[nn.Sequential] = None
         if sizes.mix_width:
-            self.mix = nn.Sequential(
-                nn.Linear(self.width, sizes.mix_width), nn.GELU(), nn.LayerNorm(sizes.mix_width)
-            )
+            self.mix = nn.Sequential(nn.Linear(self.width, sizes.mix_width), nn.GELU(), nn.LayerNorm(sizes.mix_width))
             self.width = sizes.mix_width
 
     def forward(self, types: WordTypes) -> Tensor:
@@ -205,7 +199,7 @@ class CharacterEncoder(nn.Module):
         # shape: (n_types, width, n_positions)
         hidden = self.convolution(self.embedding(characters).transpose(1, 2))
         beyond_word = (characters == 0).unsqueeze(1)
-        return F.relu(hidden.masked_fill(beyond_word, -torch.inf).amax(dim=2))
+        return functional.relu(hidden.masked_fill(beyond_word, -torch.inf).amax(dim=2))
 
 
 class LSTMLayer(nn.Module):
@@ -241,10 +235,18 @@ def read(lstm: nn.LSTM, tokens: Tensor, order: Tensor, cells: Tensor) -> Tensor:
     *Shape:* ``tokens (n_tokens, width)``, ``order (longest, n_sentences)``, ``cells (n_tokens,)``,
     result ``(n_tokens, hidden_width)``
     """
-    states, _ = lstm(tokens[order])
+    states: Tensor = lstm(tokens[order])[0]
     return states.flatten(0, 1)[cells]
+
+
+def make_head(width: int, n_labels: int) -> nn.Linear:
+    """Make a linear layer by which all labels begin about equally likely."""
+    head = nn.Linear(width, n_labels)
+    nn.init.normal_(head.weight, std=0.1 * width**-0.5)
+    nn.init.zeros_(head.bias)
+    return head
 
 
 def drop(values: Tensor, rate: float) -> Tensor:
     """Dropout at a rate that is given with each call, so that prediction leaves no flag to reset."""
-    return F.dropout(values, rate) if rate else values
+    return functional.dropout(values, rate) if rate else values

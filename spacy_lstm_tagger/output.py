@@ -32,7 +32,7 @@ def render_table(docs: Iterable[Doc], confidence: bool) -> Iterator[str]:
             if not token.is_space
         ]
         if rows:
-            yield table(rows, header=header, divider=True, aligns="lllll"[: len(header)]) + "\n"
+            yield table(rows, header=header, divider=True, aligns=["l"] * len(header)) + "\n"
 
 
 def render_conllu(docs: Iterable[Doc], confidence: bool) -> Iterator[str]:

@@ -50,5 +50,5 @@ def format_probabilities(nlp: Language, title: str) -> str:
     for doc, probabilities in zip(docs, tagger.predict_proba(docs)):
         rows += [[token.text, *(f"{p:.3f}" for p in row)] for token, row in zip(doc, probabilities["tag"])]
         rows.append([""] * (1 + len(tagger.labels)))
-    aligns = ["l", *("r" for _ in tagger.labels)]
-    return f"\n{title}\n{table(rows[:-1], header=['word', *tagger.labels], divider=True, aligns=aligns)}\n"
+    text = table(rows[:-1], header=["word", *tagger.labels], divider=True, aligns="r")
+    return f"\n{title}\n{text}\n"

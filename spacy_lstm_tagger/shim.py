@@ -2,12 +2,13 @@
 
 import copy
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Dict, Iterator, Optional, cast
 
 import torch
 from safetensors.torch import load, save
 from thinc.api import Optimizer
 from thinc.shims import Shim
+from thinc.types import FloatsXd
 from torch import nn
 
 
@@ -42,7 +43,7 @@ class ModuleShim(Shim):
         for name, parameter in self.module.named_parameters():
             if parameter.grad is not None:
                 weights = parameter.detach().cpu().numpy()
-                optimizer((self.id, name), weights, parameter.grad.cpu().numpy())
+                optimizer((self.id, name), cast(FloatsXd, weights), cast(FloatsXd, parameter.grad.cpu().numpy()))
                 if parameter.is_cuda:
                     parameter.data.copy_(torch.from_numpy(weights))
                 parameter.grad = None

@@ -5,13 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, TypeVar
 
+import numpy
 import srsly
 from safetensors import SafetensorError
 from spacy.tokens import Doc
 from thinc.api import Model
-from thinc.types import Floats2d
 
-from .model import get_shim, load_network
+from .model import get_network, get_shim, load_network
 from .vocabulary import Vocabulary
 
 # Raised whenever a released version could not read what this one writes.
@@ -20,7 +20,7 @@ CFG, VOCABULARY, WEIGHTS = "cfg", "vocabulary.msgpack", "model.safetensors"
 PARTS = (CFG, VOCABULARY, WEIGHTS)
 
 T = TypeVar("T")
-TaggerModel = Model[List[Doc], List[Floats2d]]
+TaggerModel = Model[List[Doc], List[numpy.ndarray]]
 
 
 def to_parts(learned: Mapping[str, Any], model: TaggerModel) -> Dict[str, bytes]:
@@ -36,7 +36,7 @@ def to_parts(learned: Mapping[str, Any], model: TaggerModel) -> Dict[str, bytes]
         "format": FORMAT,
         **learned,
         "vocabulary": vocabulary.settings,
-        "network": shim.module.sizes._asdict() if shim.has_module else None,
+        "network": get_network(model).sizes._asdict() if shim.has_module else None,
     }
     return {
         CFG: srsly.json_dumps(cfg, indent=2).encode("utf8"),
@@ -61,12 +61,12 @@ def from_parts(parts: Mapping[str, bytes], model: TaggerModel, source: str) -> D
                 f"{source}: '{CFG}' has format {cfg['format']}, but this version of spacy-lstm-tagger reads formats "
                 f"1 to {FORMAT}. Update the package, or train the model anew."
             )
-    vocabulary, shim = model.attrs["vocabulary"], get_shim(model)
+    vocabulary = model.attrs["vocabulary"]
     if VOCABULARY in parts:
         vocabulary = Vocabulary(**cfg.get("vocabulary", vocabulary.settings))
         _parse(parts, VOCABULARY, source, vocabulary.from_bytes)
     if WEIGHTS in parts:
-        sizes = cfg["network"] if CFG in parts else shim.module.sizes._asdict()
+        sizes = cfg["network"] if CFG in parts else get_network(model).sizes._asdict()
         _parse(parts, WEIGHTS, source, lambda weights: load_network(model, sizes, weights))
     model.attrs["vocabulary"] = vocabulary
     return cfg

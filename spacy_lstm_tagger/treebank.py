@@ -16,12 +16,14 @@ from spacy.vocab import Vocab
 from .labels import NO_FEATS, UPOS
 
 SUFFIXES = (".conllu", ".spacy", ".txt", ".tsv", ".json", ".jsonl")
+# DocBin is compressed; the last two of these are no UTF-8, the first is no text.
+ZLIB_HEADERS = (b"\x78\x01", b"\x78\x9c", b"\x78\xda")
 CONLLU_COLUMNS = 10
 FEATS = re.compile(r"[^\s=|]+=[^\s=|]+(\|[^\s=|]+=[^\s=|]+)*")
 
 
 class Sentence(NamedTuple):
-    """An annotated sentence. A layer that is not annotated is None, a token that is not has "".
+    """An annotated sentence. A layer that is not annotated is None; a word that is not has "" in it.
 
     words (List[str]): The words.
     spaces (Optional[List[bool]]): Whether a space follows each word; None if that is not known.
@@ -57,9 +59,7 @@ def create_treebank_v1(
     """
     if path is None:
         raise ValueError(Errors.E913)
-    corpus = Corpus(
-        path, gold_preproc=gold_preproc, max_length=max_length, augmenter=augmenter or dont_augment
-    )
+    corpus = Corpus(path, gold_preproc=gold_preproc, max_length=max_length, augmenter=augmenter or dont_augment)
 
     def read(nlp: Language) -> Iterator[Example]:
         docs = islice(read_docs(path, nlp.vocab, format), limit or None)
@@ -105,9 +105,8 @@ def detect_format(data: bytes, file: Path) -> str:
     file (Path): The file's name, for errors.
     RETURNS (str): One of `FORMATS`. Raises a ValueError if it is none of them.
     """
-    if data[:1] == b"\x78":  # zlib, as DocBin writes it; no text form begins with a lone "x" and a control character
-        if data[1:2] in (b"\x01", b"\x5e", b"\x9c", b"\xda"):
-            return "spacy"
+    if data[:2] in ZLIB_HEADERS:
+        return "spacy"
     text = _decode(data, file)
     if not text.strip():
         raise ValueError(f"{file} is empty: it holds no annotated sentence.")
@@ -129,13 +128,13 @@ def detect_format(data: bytes, file: Path) -> str:
 def _read_conllu(text: str, file: Path) -> Iterator[Sentence]:
     """Read CoNLL-U: https://universaldependencies.org/format.html. Of a multi-word token, its words are taken."""
     for lines in _blocks(text):
-        sentence = Sentence([], [], [], [], [])
-        last_of_range, space_after_range = 0, True
+        words: List[Tuple[str, bool, str, str, str]] = []
+        last_of_token, space_after_token = 0, True
         for number, line in lines:
             if line.startswith("#"):
                 continue
-            columns = line.split("\t")
             place = f"{file}, line {number}"
+            columns = line.split("\t")
             if len(columns) != CONLLU_COLUMNS:
                 raise ValueError(
                     f"{place}: CoNLL-U has {CONLLU_COLUMNS} columns separated by tabs, not {len(columns)}: {line!r:.60}"
@@ -143,31 +142,24 @@ def _read_conllu(text: str, file: Path) -> Iterator[Sentence]:
             identifier, form, _, upos, xpos, feats, _, _, _, misc = columns
             space_after = "SpaceAfter=No" not in misc.split("|")
             if re.fullmatch(r"\d+-\d+", identifier):
-                last_of_range, space_after_range = int(identifier.split("-")[1]), space_after
+                last_of_token, space_after_token = int(identifier.split("-")[1]), space_after
                 continue
             if re.fullmatch(r"\d+\.\d+", identifier):
                 continue
-            if identifier != str(len(sentence.words) + 1):
-                raise ValueError(f"{place}: the next word's ID is {len(sentence.words) + 1}, not {identifier!r}.")
+            position = len(words) + 1
+            if identifier != str(position):
+                raise ValueError(f"{place}: the next word's ID must be {position}, not {identifier!r:.20}.")
             if not form:
                 raise ValueError(f"{place}: the word is empty.")
-            if upos not in (*UPOS, "_"):
-                raise ValueError(f"{place}: {upos!r} is not a UPOS tag. Use: {', '.join(UPOS)}.")
+            if upos not in UPOS and upos != "_":
+                raise ValueError(f"{place}: {upos!r:.20} is not a UPOS tag. Use: {', '.join(UPOS)}.")
             if feats != "_" and not FEATS.fullmatch(feats):
                 raise ValueError(f"{place}: FEATS must look like 'Case=Nom|Number=Sing' or '_', not {feats!r:.60}.")
-            if len(sentence.words) + 1 < last_of_range:
-                space_after = False
-            elif len(sentence.words) + 1 == last_of_range:
-                space_after = space_after_range
-            sentence.words.append(form)
-            sentence.spaces.append(space_after)
-            sentence.tags.append("" if xpos == "_" else xpos)
-            sentence.pos.append("" if upos == "_" else upos)
-            sentence.morphs.append(feats)
-        if sentence.words:
-            yield sentence._replace(
-                tags=sentence.tags if any(sentence.tags) else None, pos=sentence.pos if any(sentence.pos) else None
-            )
+            if position <= last_of_token:
+                space_after = space_after_token and position == last_of_token
+            words.append((form, space_after, "" if xpos == "_" else xpos, "" if upos == "_" else upos, feats))
+        if words:
+            yield Sentence(*(list(column) for column in zip(*words)))
 
 
 def _read_tsv(text: str, file: Path) -> Iterator[Sentence]:
@@ -266,8 +258,7 @@ def _is_comment(line: str) -> bool:
 def _blocks(text: str) -> Iterator[List[Tuple[int, str]]]:
     """Yield the numbered lines between empty lines."""
     block: List[Tuple[int, str]] = []
-    for number, line in enumerate(text.split("\n"), 1):
-        line = line.rstrip("\r")
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         if line.strip():
             block.append((number, line))
         elif block:
@@ -282,7 +273,7 @@ def _decode(data: bytes, file: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"{file} is not UTF-8: byte {error.start} is 0x{data[error.start]:02x}. Convert it, for instance with iconv."
+            f"{file} is not UTF-8: byte {error.start} is 0x{data[error.start]:02x}. Convert it first, e.g. with iconv."
         ) from None
 
 

@@ -20,4 +20,5 @@ def clean_exit() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError, ImportError) as error:
-        Printer(stderr=True).fail(str(error), exits=1)
+        typer.echo(Printer(no_print=True).fail(str(error)), err=True)
+        raise typer.Exit(1) from error

@@ -49,15 +49,21 @@ def print_scores(layers: Dict[str, LayerScores]) -> None:
     for name, scores in layers.items():
         words, unknown = sum(scores.all.values()), sum(scores.unknown.values())
         shares = [accuracy(scores.all), accuracy(scores.known), accuracy(scores.unknown) if unknown else None]
-        rows.append([NAMES[name], *("-" if x is None else f"{100 * x:.2f}" for x in shares), f"{words:,}", f"{unknown:,}"])
+        rows.append(
+            [NAMES[name], *("-" if x is None else f"{100 * x:.2f}" for x in shares), f"{words:,}", f"{unknown:,}"]
+        )
     header = ["", "accuracy", "known words", "unknown words", "words", "of them unknown"]
-    msg.table(rows, header=header, divider=True, aligns="lrrrrr", title="Accuracy in percent, on given words and sentences")
+    msg.table(
+        rows, header=header, divider=True, aligns="lrrrrr", title="Accuracy in percent, on given words and sentences"
+    )
     for name, scores in layers.items():
         rows = []
         for label, score in scores.per_label.items():
             rates = [f"{100 * rate:.2f}" for rate in (score.precision, score.recall, score.fscore)]
             rows.append([label, *rates, f"{score.tp + score.fn:,}"])
-        msg.table(rows, header=["", "P", "R", "F", "words"], divider=True, aligns="lrrrr", title=f"{NAMES[name]} by label")
+        msg.table(
+            rows, header=["", "P", "R", "F", "words"], divider=True, aligns="lrrrr", title=f"{NAMES[name]} by label"
+        )
     for name, scores in layers.items():
         if scores.errors:
             rows = [[gold, given, str(count)] for gold, given, count in scores.errors[:N_CONFUSIONS]]

@@ -14,7 +14,9 @@ from .cli import clean_exit, lstm_tagger_cli
 @lstm_tagger_cli.command("tag")
 def tag_cli(
     texts: Optional[List[str]] = typer.Argument(None, metavar="[TEXT]...", help="Texts"),
-    input_path: Optional[str] = typer.Option(None, "--input", "-i", help="File with a text a line; - is standard input"),
+    input_path: Optional[str] = typer.Option(
+        None, "--input", "-i", help="File with a text a line; - is standard input"
+    ),
     model: str = typer.Option(..., "--model", "-m", help="Directory or package of a pipeline"),
     format: str = typer.Option("table", "--format", "-f", help="table, conllu, json, tsv or html"),
     confidence: bool = typer.Option(False, "--confidence", help="Show how sure the tagger is of each word"),

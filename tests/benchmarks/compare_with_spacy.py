@@ -22,8 +22,9 @@ import spacy
 import torch
 from spacy.cli.init_config import init_config
 from spacy.tokens import Doc, DocBin
-from spacy_lstm_tagger.treebank import read_docs
 from wasabi import table
+
+from spacy_lstm_tagger.treebank import read_docs
 
 ROUNDS = 5
 
