@@ -160,7 +160,7 @@ def forward(model: Model[InT, OutT], docs: InT, is_train: bool) -> Tuple[OutT, C
     """
     ends = numpy.cumsum([len(doc) for doc in docs])
     scores = numpy.zeros((ends[-1] if docs else 0, model.get_dim("nO")), dtype="float32")
-    backprop = _no_gradient
+    backprop: Callable[[OutT], InT] = _no_gradient
     if is_train:
         windows = _cut_windows(model, docs)
         if len(windows.lengths):
