@@ -1,0 +1,214 @@
+"""The network against a slow, obvious implementation with plain loops, in NumPy."""
+
+from itertools import product
+
+import numpy
+import pytest
+import torch
+from spacy_lstm_tagger.network import LSTMTagger, NetworkSizes, Sentences, WordTypes
+
+TEXTBOOK = {
+    "n_words": 9,
+    "n_affixes": [],
+    "n_characters": 0,
+    "n_labels": {"tag": 3},
+    "word_width": 6,
+    "affix_width": 0,
+    "character_width": 0,
+    "vector_width": 0,
+    "mix_width": 0,
+    "hidden_width": 6,
+    "depth": 1,
+    "bidirectional": False,
+    "skip": False,
+}
+RICH = {
+    "n_words": 20,
+    "n_affixes": [5, 7],
+    "n_characters": 11,
+    "n_labels": {"tag": 4, "pos": 3, "morph": 6},
+    "word_width": 5,
+    "affix_width": 3,
+    "character_width": 4,
+    "vector_width": 2,
+    "mix_width": 8,
+    "hidden_width": 4,
+    "depth": 2,
+    "bidirectional": True,
+    "skip": True,
+}
+OPTIONS = [TEXTBOOK, RICH] + [
+    {**RICH, "depth": depth, "bidirectional": both, "skip": skip, "n_characters": characters}
+    for depth, both, skip, characters in product((1, 3), (False, True), (False, True), (0, 11))
+]
+LENGTHS = [3, 1, 5, 2]
+
+
+def make(sizes):
+    torch.manual_seed(0)
+    return LSTMTagger(NetworkSizes(**sizes))
+
+
+def make_types(sizes, n_types=10):
+    torch.manual_seed(1)
+    characters = torch.randint(1, max(2, sizes["n_characters"]), (n_types, 6))
+    for i in range(n_types):
+        characters[i, 1 + i % 6 :] = 0
+    affixes = [torch.randint(0, n, (n_types,)) for n in sizes["n_affixes"]]
+    return WordTypes(
+        words=torch.randint(0, sizes["n_words"], (n_types,)),
+        affixes=torch.stack(affixes, dim=1) if affixes else torch.zeros((n_types, 0), dtype=torch.int64),
+        characters=characters,
+        vectors=torch.randn(n_types, sizes["vector_width"]) if sizes["vector_width"] else None,
+    )
+
+
+def sigmoid(x):
+    return 1 / (1 + numpy.exp(-x))
+
+
+class Reference:
+    """The network in NumPy: one word type, one token, one direction and one step at a time."""
+
+    def __init__(self, network):
+        self.sizes = network.sizes
+        self.weights = {name: tensor.double().numpy() for name, tensor in network.state_dict().items()}
+
+    def encode(self, types, row):
+        w = self.weights
+        parts = [w["encoder.word.weight"][types.words[row]]]
+        for i in range(len(self.sizes.n_affixes)):
+            parts.append(w[f"encoder.affixes.{i}.weight"][types.affixes[row, i]])
+        if self.sizes.n_characters:
+            parts.append(self.convolve([c for c in types.characters[row].tolist() if c]))
+        if types.vectors is not None:
+            parts.append(types.vectors[row].double().numpy())
+        x = numpy.concatenate(parts)
+        if not self.sizes.mix_width:
+            return x
+        x = w["encoder.mix.0.weight"] @ x + w["encoder.mix.0.bias"]
+        x = numpy.asarray([0.5 * v * (1 + torch.erf(torch.tensor(v / 2**0.5)).item()) for v in x])
+        x = (x - x.mean()) / numpy.sqrt(x.var() + 1e-5)
+        return x * w["encoder.mix.2.weight"] + w["encoder.mix.2.bias"]
+
+    def convolve(self, characters):
+        w = self.weights
+        embedded = [w["encoder.characters.embedding.weight"][c] for c in characters]
+        zeros = numpy.zeros_like(embedded[0])
+        embedded = [zeros, *embedded, zeros]
+        kernel = w["encoder.characters.convolution.weight"]  # (width, embedding_width, 3)
+        best = numpy.full(kernel.shape[0], -numpy.inf)
+        for i in range(len(characters)):
+            value = w["encoder.characters.convolution.bias"].copy()
+            for offset in range(3):
+                value += kernel[:, :, offset] @ embedded[i + offset]
+            best = numpy.maximum(best, value)
+        return numpy.maximum(best, 0)
+
+    def read(self, prefix, inputs):
+        w = self.weights
+        hidden = cell = numpy.zeros(self.sizes.hidden_width)
+        states = []
+        for x in inputs:
+            gates = w[f"{prefix}.weight_ih_l0"] @ x + w[f"{prefix}.bias_ih_l0"]
+            gates += w[f"{prefix}.weight_hh_l0"] @ hidden + w[f"{prefix}.bias_hh_l0"]
+            i, f, g, o = numpy.split(gates, 4)
+            cell = sigmoid(f) * cell + sigmoid(i) * numpy.tanh(g)
+            hidden = sigmoid(o) * numpy.tanh(cell)
+            states.append(hidden)
+        return states
+
+    def tag(self, types, sentence):
+        words = [self.encode(types, row) for row in sentence]
+        layer_input = words
+        for n in range(self.sizes.depth):
+            states = self.read(f"layers.{n}.rightwards", layer_input)
+            if self.sizes.bidirectional:
+                backwards = self.read(f"layers.{n}.leftwards", layer_input[::-1])[::-1]
+                states = [numpy.concatenate(pair) for pair in zip(states, backwards)]
+            if self.sizes.skip and len(states[0]) == len(layer_input[0]):
+                states = [state + x for state, x in zip(states, layer_input)]
+            layer_input = states
+        logits = []
+        for state, word in zip(layer_input, words):
+            x = numpy.concatenate([state, word]) if self.sizes.skip else state
+            heads = [self.weights[f"heads.{name}.weight"] @ x for name in self.sizes.n_labels]
+            biases = [self.weights[f"heads.{name}.bias"] for name in self.sizes.n_labels]
+            logits.append(numpy.concatenate([h + b for h, b in zip(heads, biases)]))
+        return numpy.stack(logits)
+
+
+@pytest.mark.parametrize("sizes", OPTIONS)
+def test_equals_reference(sizes):
+    network, types = make(sizes), make_types(sizes)
+    tokens = torch.randint(0, 10, (sum(LENGTHS),))
+    with torch.no_grad():
+        logits = network(types, tokens, torch.tensor(LENGTHS)).numpy()
+    reference = Reference(network)
+    expected = [reference.tag(types, sentence) for sentence in tokens.split(LENGTHS)]
+    numpy.testing.assert_allclose(logits, numpy.concatenate(expected), atol=1e-5)
+
+
+@pytest.mark.parametrize("sizes", OPTIONS)
+def test_batched_equals_alone(sizes):
+    network, types = make(sizes), make_types(sizes)
+    tokens = torch.randint(0, 10, (sum(LENGTHS),))
+    with torch.no_grad():
+        together = network(types, tokens, torch.tensor(LENGTHS))
+        alone = [network(types, sentence, torch.tensor([len(sentence)])) for sentence in tokens.split(LENGTHS)]
+    torch.testing.assert_close(together, torch.cat(alone), rtol=0, atol=1e-6)
+
+
+def test_stepping_one_word_at_a_time_equals_whole_sequence():
+    lstm = make(TEXTBOOK).layers[0].rightwards
+    words = torch.randn(5, 6)
+    with torch.no_grad():
+        whole, (last_hidden, last_cell) = lstm(words)
+        state, steps = None, []
+        for word in words:
+            step, state = lstm(word.unsqueeze(0), state)
+            steps.append(step)
+    torch.testing.assert_close(torch.cat(steps), whole)
+    torch.testing.assert_close(state, (last_hidden, last_cell))
+
+
+def test_each_sentence_starts_from_a_fresh_state():
+    network, types = make(TEXTBOOK), make_types(TEXTBOOK)
+    with torch.no_grad():
+        twice = network(types, torch.tensor([1, 2, 3, 1, 2, 3]), torch.tensor([3, 3]))
+    torch.testing.assert_close(twice[:3], twice[3:])
+
+
+def test_options_off_is_the_textbook_network():
+    shapes = {name: tuple(weights.shape) for name, weights in make(TEXTBOOK).state_dict().items()}
+    assert shapes == {
+        "encoder.word.weight": (9, 6),
+        "layers.0.rightwards.weight_ih_l0": (24, 6),
+        "layers.0.rightwards.weight_hh_l0": (24, 6),
+        "layers.0.rightwards.bias_ih_l0": (24,),
+        "layers.0.rightwards.bias_hh_l0": (24,),
+        "heads.tag.weight": (3, 6),
+        "heads.tag.bias": (3,),
+    }
+
+
+def test_dropout_changes_scores_only_when_asked_for():
+    network, types = make(RICH), make_types(RICH)
+    tokens, lengths = torch.arange(10), torch.tensor([4, 6])
+    with torch.no_grad():
+        plain = network(types, tokens, lengths)
+        assert torch.equal(network(types, tokens, lengths), plain)
+        assert not torch.equal(network(types, tokens, lengths, dropout=0.5), plain)
+
+
+@pytest.mark.parametrize("lengths", [[1], [4], [1, 1], [3, 1, 5, 2]])
+def test_layout_brings_every_token_to_its_cell_and_back(lengths):
+    sentences = Sentences.from_lengths(torch.tensor(lengths))
+    starts = numpy.cumsum(lengths) - lengths
+    for column, (start, length) in enumerate(zip(starts, lengths)):
+        tokens = list(range(start, start + length))
+        assert sentences.rightwards[:length, column].tolist() == tokens
+        assert sentences.leftwards[:length, column].tolist() == tokens[::-1]
+    everything = torch.arange(sum(lengths))
+    assert torch.equal(sentences.rightwards.flatten()[sentences.rightwards_cells], everything)
+    assert torch.equal(sentences.leftwards.flatten()[sentences.leftwards_cells], everything)
