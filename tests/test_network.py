@@ -5,6 +5,7 @@ from itertools import product
 import numpy
 import pytest
 import torch
+
 from spacy_lstm_tagger.network import LSTMTagger, NetworkSizes, Sentences, WordTypes
 
 TEXTBOOK = {

@@ -6,6 +6,7 @@ import shutil
 import pytest
 import spacy
 import srsly
+
 from spacy_lstm_tagger import storage
 
 from .conftest import SMALL_MODEL, TEXTS, make_examples, make_pipeline
@@ -172,9 +173,7 @@ def test_killed_save_leaves_a_whole_model(trained, trained_path, tmp_path, monke
         patch.setattr("pathlib.Path.rename", killed_at(storage.Path.rename))
         # A killed process cleans nothing up.
         rmtree = killed_at(shutil.rmtree)
-        patch.setattr(
-            "shutil.rmtree", lambda path, *args: None if path.name.endswith(".new") else rmtree(path, *args)
-        )
+        patch.setattr("shutil.rmtree", lambda path, *args: None if path.name.endswith(".new") else rmtree(path, *args))
         with pytest.raises(Killed):
             trained.get_pipe("lstm_tagger").to_disk(path, exclude=["vocab"])
     loaded = spacy.blank("en")
@@ -199,5 +198,3 @@ def test_failed_save_leaves_nothing_new(trained, tmp_path, monkeypatch):
             trained.get_pipe("lstm_tagger").to_disk(path, exclude=["vocab"])
     assert directories(tmp_path) == ["lstm_tagger"]
     assert {name: (path / name).read_bytes() for name in FILES} == before
-
-

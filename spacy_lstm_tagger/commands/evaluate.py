@@ -54,7 +54,11 @@ def print_scores(layers: Dict[str, LayerScores]) -> None:
         )
     header = ["", "accuracy", "known words", "unknown words", "words", "of them unknown"]
     msg.table(
-        rows, header=header, divider=True, aligns="lrrrrr", title="Accuracy in percent, on given words and sentences"
+        rows,
+        header=header,
+        divider=True,
+        aligns=tuple("lrrrrr"),
+        title="Accuracy in percent, on given words and sentences",
     )
     for name, scores in layers.items():
         rows = []
@@ -62,10 +66,14 @@ def print_scores(layers: Dict[str, LayerScores]) -> None:
             rates = [f"{100 * rate:.2f}" for rate in (score.precision, score.recall, score.fscore)]
             rows.append([label, *rates, f"{score.tp + score.fn:,}"])
         msg.table(
-            rows, header=["", "P", "R", "F", "words"], divider=True, aligns="lrrrr", title=f"{NAMES[name]} by label"
+            rows,
+            header=["", "P", "R", "F", "words"],
+            divider=True,
+            aligns=tuple("lrrrr"),
+            title=f"{NAMES[name]} by label",
         )
     for name, scores in layers.items():
         if scores.errors:
             rows = [[gold, given, str(count)] for gold, given, count in scores.errors[:N_CONFUSIONS]]
             title = f"{NAMES[name]}: most frequent confusions"
-            msg.table(rows, header=["right", "given", "times"], divider=True, aligns="llr", title=title)
+            msg.table(rows, header=["right", "given", "times"], divider=True, aligns=tuple("llr"), title=title)

@@ -1,7 +1,6 @@
 """Tag text."""
 
 import sys
-from pathlib import Path
 from typing import Iterable, Iterator, List, Optional
 
 import typer
@@ -14,8 +13,8 @@ from .cli import clean_exit, lstm_tagger_cli
 @lstm_tagger_cli.command("tag")
 def tag_cli(
     texts: Optional[List[str]] = typer.Argument(None, metavar="[TEXT]...", help="Texts"),
-    input_path: Optional[str] = typer.Option(
-        None, "--input", "-i", help="File with a text a line; - is standard input"
+    input_file: Optional[typer.FileText] = typer.Option(
+        None, "--input", "-i", help="File with a text a line; - is standard input", encoding="utf8"
     ),
     model: str = typer.Option(..., "--model", "-m", help="Directory or package of a pipeline"),
     format: str = typer.Option("table", "--format", "-f", help="table, conllu, json, tsv or html"),
@@ -25,9 +24,9 @@ def tag_cli(
     Tag texts given as arguments, in a file or on standard input, and print them.
     """
     with clean_exit():
-        if bool(texts) == (input_path is not None):
+        if bool(texts) == (input_file is not None):
             raise ValueError("Give either texts, or a file of them with --input (- is standard input).")
-        lines = texts if texts else _read_lines(str(input_path))
+        lines = texts or (line.rstrip("\r\n") for line in input_file or ())
         for piece in tag(lines, model, format=format, confidence=confidence):
             sys.stdout.write(piece)
 
@@ -43,9 +42,3 @@ def tag(texts: Iterable[str], model: str, *, format: str = "table", confidence: 
     """
     nlp = load_pipeline(model, store_confidence=confidence)
     return render(nlp.pipe(texts), format, confidence=confidence)
-
-
-def _read_lines(path: str) -> Iterator[str]:
-    with open(sys.stdin.fileno() if path == "-" else Path(path), encoding="utf8", closefd=path != "-") as file:
-        for line in file:
-            yield line.rstrip("\r\n")

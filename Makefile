@@ -1,0 +1,29 @@
+# make demo: set up .venv, train on the sample in corpus/ and tag a sentence. make test: run the tests.
+PYTHON ?= python3
+PIP_INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test check clean
+
+demo: .venv/installed
+	.venv/bin/python -m spacy lstm-tagger train corpus/en_sample-train.conllu models/sample \
+		--dev corpus/en_sample-dev.conllu --training.max_steps 400 --training.eval_frequency 100
+	.venv/bin/python -m spacy lstm-tagger tag "The quick brown fox jumps over the lazy dog." --model models/sample/model-best
+
+test: .venv/installed
+	.venv/bin/python -m pytest
+
+# What CI runs besides: the long tests, style and types.
+check: .venv/installed
+	.venv/bin/python -m pytest --slow
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP_INSTALL) torch
+	$(PIP_INSTALL) --editable ".[dev]"
+	touch .venv/installed
+
+clean:
+	rm -rf .venv build dist models *.egg-info

@@ -1,0 +1,124 @@
+import json
+
+import pytest
+import spacy
+from spacy.tokens import DocBin
+
+from spacy_lstm_tagger.treebank import read_docs
+
+from ..conftest import ROOT, SENTENCES
+
+FEW_STEPS = ["--training.max_steps=4", "--training.eval_frequency=2"]
+SAMPLE = ROOT / "corpus" / "en_sample-dev.conllu"
+
+
+def train(run_spacy, *arguments, **kwargs):
+    return run_spacy("lstm-tagger", "train", *arguments, *FEW_STEPS, **kwargs)
+
+
+def write(path, form):
+    """Write SENTENCES in one of the forms."""
+    pairs = [[sentence["words"], sentence["tags"]] for sentence in SENTENCES]
+    texts = {
+        "tsv": "\n\n".join("\n".join(f"{w}\t{t}" for w, t in zip(*pair)) for pair in pairs),
+        "text": "\n".join(" ".join(f"{w}/{t}" for w, t in zip(*pair)) for pair in pairs),
+        "json": json.dumps(pairs),
+        "jsonl": "\n".join(map(json.dumps, pairs)),
+    }
+    if form == "spacy":
+        path.with_name("source.tsv").write_text(texts["tsv"])
+        DocBin(docs=read_docs(path.with_name("source.tsv"), spacy.blank("en").vocab)).to_disk(path)
+    else:
+        path.write_text(texts[form])
+    return path
+
+
+@pytest.mark.parametrize("form", ["tsv", "text", "json", "jsonl", "spacy"])
+def test_trains_on_each_form(run_spacy, tmp_path, form):
+    data = write(tmp_path / "data", form)
+    train(run_spacy, data, tmp_path / "out", "--dev", data)
+    nlp = spacy.load(tmp_path / "out" / "model-best")
+    assert nlp.get_pipe("lstm_tagger").labels == (".", "DT", "NN", "NNS", "UH", "VB", "VBD", "VBZ")
+
+
+def test_holds_out_a_tenth_and_says_so(run_spacy, tmp_path):
+    done = train(run_spacy, SAMPLE, tmp_path / "out")
+    vocab = spacy.blank("en").vocab
+    sentences = [doc.text for doc in read_docs(SAMPLE, vocab)]
+    dev, kept = (
+        [doc.text for doc in read_docs(tmp_path / "out" / "corpus" / f, vocab)] for f in ("dev.spacy", "train.spacy")
+    )
+    assert len(dev) == round(len(sentences) / 10)
+    assert sorted(dev + kept) == sorted(sentences)
+    assert f"Holding out {len(dev)} of {len(sentences)} sentences" in done.stdout
+
+
+def test_says_where_the_best_pipeline_is_and_how_good(run_spacy, tmp_path):
+    done = train(run_spacy, SAMPLE, tmp_path / "out", "--dev", SAMPLE)
+    assert str(tmp_path / "out" / "model-best") in done.stdout.splitlines()[-2]
+    assert "tag_acc" in done.stdout.splitlines()[-1]
+    assert "\r" not in done.stdout + done.stderr  # no progress bar where there is no terminal
+
+
+def test_same_seed_gives_the_same_weights(run_spacy, tmp_path):
+    weights = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        train(run_spacy, SAMPLE, tmp_path / name, "--dev", SAMPLE, "--seed", seed)
+        weights.append((tmp_path / name / "model-last" / "lstm_tagger" / "model.safetensors").read_bytes())
+    assert weights[0] == weights[1] != weights[2]
+
+
+def test_overrides_and_language_reach_the_config(run_spacy, tmp_path):
+    arguments = [
+        "--lang",
+        "de",
+        "--components.lstm_tagger.model.hidden_width=8",
+        "--components.lstm_tagger.model.depth=1",
+    ]
+    train(run_spacy, SAMPLE, tmp_path / "out", "--dev", SAMPLE, *arguments)
+    nlp = spacy.load(tmp_path / "out" / "model-best")
+    assert nlp.lang == "de"
+    assert nlp.config["components"]["lstm_tagger"]["model"]["hidden_width"] == 8
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"", "is empty"),
+        (b"The dog\nran\n", "in none of the forms"),
+        (b"1\tThe\t_\tDET\tDT\n", "line 1: CoNLL-U has 10 columns separated by tabs, not 5"),
+        (b'[["The", "dog"], ["DT"]]', "sentence 1: 2 words but 1 tags"),
+        (b"caf\xe9/NN\n", "is not UTF-8: byte 3"),
+        (b"1\tThe\t_\t_\t_\t_\t_\t_\t_\t_\n\n", "has no annotation to learn"),
+        (b"The/DT dog/NN\n", "has only 1 sentence"),
+    ],
+)
+def test_bad_data_is_named_and_nothing_is_written(run_spacy, tmp_path, content, message):
+    data = tmp_path / "data.txt"
+    data.write_bytes(content)
+    done = train(run_spacy, data, tmp_path / "out", check=False)
+    assert done.returncode == 1
+    assert message in done.stderr and str(data) in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_unknown_config_lists_those_that_ship(run_spacy, tmp_path):
+    done = train(run_spacy, SAMPLE, tmp_path / "out", "--dev", SAMPLE, "--config", "quick", check=False)
+    assert done.returncode == 1
+    assert "no config 'quick'. Use accurate, fast, tutorial" in done.stderr
+
+
+def test_nan_in_the_loss_ends_training_with_spacys_error(run_spacy, tmp_path):
+    done = train(
+        run_spacy,
+        SAMPLE,
+        tmp_path / "out",
+        "--dev",
+        SAMPLE,
+        "--training.optimizer.learn_rate.initial_rate=1e30",
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "E910" in done.stderr
+    assert "Traceback" not in done.stderr

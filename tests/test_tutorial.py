@@ -1,0 +1,79 @@
+"""The tutorial behind this project, from its two sentences to the saved model."""
+
+import re
+
+import pytest
+import spacy
+
+from spacy_lstm_tagger.treebank import read_docs
+
+from .conftest import ROOT
+
+CORPUS = ROOT / "corpus" / "tutorial.json"
+TAGS = ["Determiner", "Noun", "Verb", "Determiner", "Noun", "Noun", "Verb", "Determiner", "Noun"]
+UPOS = ["DET", "NOUN", "VERB", "DET", "NOUN", "NOUN", "VERB", "DET", "NOUN"]
+NAMES = ["Determiner", "Noun", "Verb"]
+
+
+@pytest.fixture(scope="module")
+def output(run, tmp_path_factory):
+    """What the command printed, and where the model is."""
+    path = tmp_path_factory.mktemp("tutorial") / "model"
+    done = run("-m", "spacy", "lstm-tagger", "train", CORPUS, path, "--dev", CORPUS, "--config", "tutorial")
+    return done.stdout, path / "model-best"
+
+
+@pytest.fixture
+def nlp(output):
+    return spacy.load(output[1])
+
+
+def read_table(text, title):
+    """The probabilities of a printed table, a list a word."""
+    table = text.split(title)[1].split("\n\n")[1:]
+    lines = "\n".join(table).splitlines()
+    rows = [re.findall(r"\d\.\d+", line) for line in lines]
+    return [[float(p) for p in row] for row in rows if len(row) == len(NAMES)][:9]
+
+
+def test_probabilities_before_training_are_near_a_third_each(output):
+    rows = read_table(output[0], "Probabilities before training")
+    assert len(rows) == 9
+    assert all(0.2 < p < 0.47 for row in rows for p in row)
+
+
+def test_probabilities_after_training_are_above_095_for_the_right_tags(output):
+    rows = read_table(output[0], "Probabilities after training")
+    assert len(rows) == 9
+    assert all(row[NAMES.index(tag)] > 0.95 for row, tag in zip(rows, TAGS))
+
+
+def test_vocabulary_is_eight_words_and_three_tags(nlp):
+    tagger = nlp.get_pipe("lstm_tagger")
+    assert len(tagger.vocabulary) == 8
+    assert tagger.labels == tuple(NAMES)
+    for word in ("The", "the", "DOG", "ate", "apple.", "Everybody", "read", "that", "book!"):
+        assert word in tagger.vocabulary
+    assert ".book" not in tagger.vocabulary
+
+
+def test_loaded_model_tags_the_sentences_in_a_new_process(output, run):
+    code = "import spacy, sys; nlp = spacy.load(sys.argv[1]); print(*[t.tag_ for s in sys.argv[2:] for t in nlp(s)])"
+    done = run("-c", code, output[1], "The dog ate the apple.", "Everybody read that book.")
+    assert done.stdout.split() == TAGS
+
+
+def test_saved_model_gives_the_printed_probabilities(output, nlp):
+    printed = read_table(output[0], "Probabilities after training")
+    docs = list(read_docs(CORPUS, nlp.vocab))
+    loaded = [row for p in nlp.get_pipe("lstm_tagger").predict_proba(docs) for row in p["tag"].tolist()]
+    assert loaded == [pytest.approx(row, abs=5e-4) for row in printed]
+
+
+def test_tag_map_gives_upos(nlp):
+    docs = [nlp(text) for text in ("The dog ate the apple.", "Everybody read that book.")]
+    assert [token.pos_ for doc in docs for token in doc] == UPOS
+
+
+def test_word_never_seen_is_tagged(nlp):
+    assert all(token.tag_ in NAMES for token in nlp("The zebra swallowed 17 books!"))
