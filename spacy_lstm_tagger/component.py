@@ -3,6 +3,7 @@
 import warnings
 from collections import Counter
 from functools import partial
+from importlib.resources import files
 from itertools import islice
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union, cast
@@ -25,23 +26,9 @@ from .loss import negative_log_likelihood, softmax
 from .model import create_network, score_tokens
 from .vocabulary import Vocabulary
 
-DEFAULT_MODEL_CONFIG = """
-[model]
-@architectures = "spacy-lstm-tagger.LSTMTagger.v1"
-word_width = 100
-affix_width = 32
-character_width = 100
-mix_width = 200
-hidden_width = 128
-depth = 2
-bidirectional = true
-skip = true
-word_dropout = 0.25
-
-[model.vocabulary]
-@misc = "spacy-lstm-tagger.Vocabulary.v1"
-"""
-DEFAULT_MODEL = Config().from_str(DEFAULT_MODEL_CONFIG)["model"]
+# The component's default is what the config `fast` trains.
+FAST = Config().from_str(files("spacy_lstm_tagger.configs").joinpath("fast.cfg").read_text("utf8"), interpolate=False)
+DEFAULT_MODEL = FAST["components"]["lstm_tagger"]["model"]
 
 WHITESPACE = {"tag": "_SP", "pos": "SPACE", "morph": "_"}
 
@@ -259,7 +246,7 @@ class LSTMTaggerPipe(TrainablePipe):
         validate_get_examples(get_examples, "LSTMTaggerPipe.initialize")
         util.check_lexeme_norms(self.vocab, "tagger")
         if labels is None:
-            labels = collect_labels(get_examples(), self.cfg["neg_prefix"])
+            labels = collect_labels((eg.reference for eg in get_examples()), self.cfg["neg_prefix"])
         elif not isinstance(labels, Mapping):
             labels = {"tag": list(labels)}
         known = self.label_data

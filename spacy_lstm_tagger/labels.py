@@ -8,11 +8,15 @@ import srsly
 from spacy.attrs import MORPH, ORTH, POS, TAG
 from spacy.morphology import Morphology
 from spacy.parts_of_speech import IDS as UPOS_IDS
+from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
 # The layers of annotation, in the order of the network's heads.
 LAYERS = {"tag": TAG, "pos": POS, "morph": MORPH}
+
+# What treebanks call them.
+NAMES = {"tag": "XPOS", "pos": "UPOS", "morph": "FEATS"}
 
 UPOS = tuple(sorted(name for name in UPOS_IDS if name not in ("", "CONJ", "EOL", "SPACE")))
 NO_FEATS = Morphology.EMPTY_MORPH
@@ -23,17 +27,17 @@ MISSING = -1
 Labels = Dict[str, List[str]]
 
 
-def collect_labels(examples: Iterable[Example], neg_prefix: str) -> Labels:
+def collect_labels(docs: Iterable[Doc], neg_prefix: str) -> Labels:
     """Find the labels of each layer that is annotated.
 
-    examples (Iterable[Example]): The training data.
+    docs (Iterable[Doc]): Annotated docs.
     neg_prefix (str): Labels that begin with it say what a token is not, and are left out.
     RETURNS (Dict[str, List[str]]): Sorted labels of each layer that has any. A layer of morphology where no token
         has a feature counts as not annotated.
     """
     found: Dict[str, Set[str]] = {layer: set() for layer in LAYERS}
-    for eg in examples:
-        for token in eg.reference:
+    for doc in docs:
+        for token in doc:
             if token.is_space:
                 continue
             if token.tag and not (token.tag_.startswith(neg_prefix) and token.tag_ != neg_prefix):

@@ -37,8 +37,11 @@ def test_config_trains(config, run_spacy, tmp_path):
 
 
 def test_default_model_of_the_component_is_that_of_fast():
-    settings = load_config(ROOT / "configs" / "fast.cfg")["components"]["lstm_tagger"]
-    assert settings == {"factory": "lstm_tagger"}
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lstm_tagger")
+    default = dict(nlp.config["components"]["lstm_tagger"]["model"])
+    settings = load_config(ROOT / "configs" / "fast.cfg")["components"]["lstm_tagger"]["model"]
+    assert {**default, **settings} == default
 
 
 def test_init_labels_writes_what_training_reads(run_spacy, tmp_path):
@@ -47,6 +50,7 @@ def test_init_labels_writes_what_training_reads(run_spacy, tmp_path):
     run_spacy("init", "labels", config, tmp_path / "labels", *overrides)
     file = tmp_path / "labels" / "lstm_tagger.json"
     text = config.read_text() + (
+        "\n[initialize.components]\n\n[initialize.components.lstm_tagger]\n"
         f'\n[initialize.components.lstm_tagger.labels]\n@readers = "spacy.read_labels.v1"\npath = "{file.as_posix()}"\n'
     )
     (tmp_path / "labelled.cfg").write_text(text)

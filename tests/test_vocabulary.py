@@ -5,7 +5,7 @@ from typing import Any, Dict, List
 
 import numpy
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_lstm_tagger.vocabulary import Vocabulary, WordRows, build_vocabulary_v1
@@ -14,8 +14,8 @@ from .conftest import ROOT
 
 COUNTS = {"The": 3, "the": 4, "dog": 2, "dogs": 1, "apple.": 2, "...": 2, "naïve": 1, "A-1": 2, "x": 1}
 
-# Settings under which every table, or one table alone, is filled.
-SETTINGS: List[Dict[str, Any]] = [
+# Options under which every table, or one table alone, is filled.
+OPTIONS: List[Dict[str, Any]] = [
     {"min_count": 1},
     {"min_count": 3},
     {"lower": False, "strip_punctuation": True, "min_count": 1, "max_characters": 3},
@@ -26,8 +26,8 @@ SETTINGS: List[Dict[str, Any]] = [
 words_of_any_kind = st.lists(st.one_of(st.text(max_size=12), st.sampled_from(sorted(COUNTS))), max_size=8)
 
 
-def make_vocabulary(counts: Dict[str, int] = COUNTS, **settings: Any) -> Vocabulary:
-    vocabulary = build_vocabulary_v1(**settings)()
+def make_vocabulary(counts: Dict[str, int] = COUNTS, **options: Any) -> Vocabulary:
+    vocabulary = build_vocabulary_v1(**options)()
     vocabulary.fit(counts)
     return vocabulary
 
@@ -130,13 +130,13 @@ def test_rows_are_numbered_by_frequency() -> None:
     assert vocabulary.word_counts.tolist() == [0, 9, 7, 1]
 
 
-@pytest.mark.parametrize("settings", SETTINGS)
-def test_rows_do_not_depend_on_the_order_of_counting(settings: Dict[str, Any]) -> None:
+@pytest.mark.parametrize("options", OPTIONS)
+def test_rows_do_not_depend_on_the_order_of_counting(options: Dict[str, Any]) -> None:
     shuffled = list(COUNTS.items())
     random.Random(1).shuffle(shuffled)
     assert shuffled != list(COUNTS.items())
-    expected = make_vocabulary(**settings)
-    vocabulary = make_vocabulary(dict(shuffled), **settings)
+    expected = make_vocabulary(**options)
+    vocabulary = make_vocabulary(dict(shuffled), **options)
     assert_same(vocabulary.look_up(list(COUNTS)), expected.look_up(list(COUNTS)))
     assert vocabulary.to_bytes() == expected.to_bytes()
 
@@ -149,21 +149,22 @@ def test_long_words_are_read_at_both_ends(max_characters: int, read: str) -> Non
     assert vocabulary.look_up(["abcdef"]).characters.tolist() == [[rows[character] for character in read]]
 
 
-@pytest.mark.parametrize("settings", SETTINGS)
-def test_round_trip(settings: Dict[str, Any]) -> None:
+@pytest.mark.parametrize("options", OPTIONS)
+def test_round_trip(options: Dict[str, Any]) -> None:
     words = [*COUNTS, "unknown", "", "日本"]
-    vocabulary = make_vocabulary(**settings)
-    loaded = build_vocabulary_v1(**settings)().from_bytes(vocabulary.to_bytes())
+    vocabulary = make_vocabulary(**options)
+    loaded = build_vocabulary_v1(**options)().from_bytes(vocabulary.to_bytes())
     assert_same(loaded.look_up(words), vocabulary.look_up(words))
     assert loaded.table_sizes == vocabulary.table_sizes
     assert loaded.word_counts.tolist() == vocabulary.word_counts.tolist()
     assert [word in loaded for word in words] == [word in vocabulary for word in words]
 
 
-@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize("options", OPTIONS)
+@settings(deadline=None)
 @given(words=words_of_any_kind)
-def test_rows_fit_their_tables(settings: Dict[str, Any], words: List[str]) -> None:
-    vocabulary = make_vocabulary(**settings)
+def test_rows_fit_their_tables(options: Dict[str, Any], words: List[str]) -> None:
+    vocabulary = make_vocabulary(**options)
     rows, sizes = vocabulary.look_up(words), vocabulary.table_sizes
     limit = vocabulary.settings["max_characters"]
     width = max((min(len(word), limit) for word in words), default=0) if vocabulary.settings["characters"] else 0
@@ -178,10 +179,11 @@ def test_rows_fit_their_tables(settings: Dict[str, Any], words: List[str]) -> No
     assert (rows.characters < max(1, sizes["n_characters"])).all()
 
 
-@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize("options", OPTIONS)
+@settings(deadline=None)
 @given(words=words_of_any_kind)
-def test_together_equals_alone(settings: Dict[str, Any], words: List[str]) -> None:
-    vocabulary = make_vocabulary(**settings)
+def test_together_equals_alone(options: Dict[str, Any], words: List[str]) -> None:
+    vocabulary = make_vocabulary(**options)
     together = vocabulary.look_up(words)
     for i, word in enumerate(words):
         alone = vocabulary.look_up([word])

@@ -1,14 +1,14 @@
 from typing import List, NamedTuple, Optional, Tuple
 
 import pytest
-from hypothesis import given
+import spacy
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from spacy.tokens import Doc
-from spacy.vocab import Vocab
+from spacy.tokens import Doc, Token
 
 from spacy_lstm_tagger.windows import Windows, cut_windows
 
-VOCAB = Vocab()
+VOCAB = spacy.blank("en").vocab
 
 
 class Cut(NamedTuple):
@@ -74,18 +74,19 @@ def cut_slowly(docs: List[Doc], size: int, overlap: int) -> List[List[Tuple[int,
     return windows
 
 
-def token_before(doc: Doc, numbers: List[int], token: object) -> bool:
+def token_before(doc: Doc, numbers: List[int], token: Token) -> bool:
     """Whether the token's sentence has a word before it."""
-    i = token.i  # type: ignore[attr-defined]
-    return any(numbers[other.i] == numbers[i] and not other.is_space for other in doc[:i])
+    return any(numbers[other.i] == numbers[token.i] and not other.is_space for other in doc[: token.i])
 
 
+@settings(deadline=None)
 @given(cuts())
 def test_equals_slow_code(cut: Cut) -> None:
     assert split_windows(cut_windows(*cut)) == cut_slowly(*cut)
 
 
 @pytest.mark.parametrize("overlaps", [st.just(0), st.integers(0, 7)], ids=["without_overlap", "with_overlap"])
+@settings(deadline=None)
 @given(data=st.data())
 def test_each_word_is_the_target_of_one_cell(overlaps: st.SearchStrategy, data: st.DataObject) -> None:
     cut = data.draw(cuts(overlaps))
@@ -97,31 +98,35 @@ def test_each_word_is_the_target_of_one_cell(overlaps: st.SearchStrategy, data: 
         assert target == -1 or orth == tokens[target].orth
 
 
+@settings(deadline=None)
 @given(cuts())
 def test_no_window_is_empty_or_too_long(cut: Cut) -> None:
     assert all(1 <= length <= cut.size for length in cut_windows(*cut).lengths)
 
 
+@settings(deadline=None)
 @given(cuts(st.just(0)))
 def test_without_overlap_every_cell_is_a_target(cut: Cut) -> None:
     assert (cut_windows(*cut).targets >= 0).all()
 
 
+@settings(deadline=None)
 @given(cuts())
 def test_cut_sides_have_context(cut: Cut) -> None:
     numbers = [(i, number) for i, doc in enumerate(cut.docs) for number in number_of_sentences(doc)]
-    previous = None
+    previous, context = None, 0
     for window in split_windows(cut_windows(*cut)):
         positions = [i for i, (_, target) in enumerate(window) if target != -1]
         sentence = numbers[window[positions[0]][1]]
         if sentence == previous:
             assert positions[0] >= cut.overlap // 2
-            assert previous_context >= cut.overlap // 2
+            assert context >= cut.overlap // 2
         else:
             assert positions[0] == 0
-        previous, previous_context = sentence, len(window) - 1 - positions[-1]
+        previous, context = sentence, len(window) - 1 - positions[-1]
 
 
+@settings(deadline=None)
 @given(cuts())
 def test_no_window_crosses_a_sentence_boundary(cut: Cut) -> None:
     offset = 0
@@ -139,6 +144,7 @@ def test_no_window_crosses_a_sentence_boundary(cut: Cut) -> None:
         assert any(words[i : i + len(orths)] == orths for i in range(len(words)))
 
 
+@settings(deadline=None)
 @given(cuts())
 def test_together_equals_alone(cut: Cut) -> None:
     alone = []

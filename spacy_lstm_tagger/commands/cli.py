@@ -4,7 +4,6 @@ from contextlib import contextmanager
 from typing import Iterator
 
 import typer
-from wasabi import Printer
 
 lstm_tagger_cli = typer.Typer(
     name="lstm-tagger",
@@ -20,5 +19,5 @@ def clean_exit() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError, ImportError) as error:
-        typer.echo(Printer(no_print=True).fail(str(error)), err=True)
+        typer.secho(f"✘ {error}", fg=typer.colors.RED, err=True)
         raise typer.Exit(1) from error

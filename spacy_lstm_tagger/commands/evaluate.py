@@ -8,10 +8,10 @@ from wasabi import msg
 
 from ..component import load_pipeline
 from ..evaluation import LayerScores, accuracy, evaluate_layers
+from ..labels import NAMES
 from ..treebank import create_treebank_v1
 from .cli import clean_exit, lstm_tagger_cli
 
-NAMES = {"pos": "UPOS", "tag": "XPOS", "morph": "FEATS"}
 N_CONFUSIONS = 15
 
 

@@ -14,7 +14,7 @@ from spacy.training.loop import DIR_MODEL_BEST
 from spacy.vocab import Vocab
 from wasabi import msg
 
-from ..labels import LAYERS
+from ..labels import LAYERS, NAMES, collect_labels
 from ..treebank import read_docs
 from .cli import clean_exit, lstm_tagger_cli
 
@@ -117,10 +117,10 @@ def _read_checked(path: Path, vocab: Vocab, format: Optional[str]) -> List[Doc]:
     """Read annotated sentences before anything is written, so that an error in them leaves nothing behind."""
     docs = list(read_docs(path, vocab, format))
     n_words = sum(map(len, docs))
-    layers = [name for name, attribute in LAYERS.items() if any(doc.has_annotation(attribute) for doc in docs)]
+    layers = [f"{len(labels)} {NAMES[layer]}" for layer, labels in collect_labels(docs, neg_prefix="!").items()]
     if not layers:
         raise ValueError(f"{path} has no annotation to learn: its words have no tag, no UPOS and no FEATS.")
-    msg.info(f"{path}: {len(docs):,} sentences, {n_words:,} words, annotated with {', '.join(layers)}")
+    msg.info(f"{path}: {len(docs):,} sentences, {n_words:,} words, labels: {', '.join(layers)}")
     return docs
 
 

@@ -65,7 +65,7 @@ def main() -> None:
         rows.append([name, *(f"{100 * x:.2f}" for x in scores), seconds, f"{speed / 1000:.1f}k", f"{ratio:.2f}"])
     header = ["", "UPOS", "XPOS", "UPOS+FEATS", "UPOS unknown", "training s", "words/s", "ratio"]
     print(f"\n{options.treebank.name}, dev, gold tokens, one thread")
-    print(table(rows, header=header, divider=True, aligns="lrrrrrrr"))
+    print(table(rows, header=header, divider=True, aligns=tuple("lrrrrrrr")))
 
 
 def convert(treebank: Path, work: Path, part: str) -> Path:
