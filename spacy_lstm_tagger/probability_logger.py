@@ -1,7 +1,7 @@
 """A logger that shows what training did to the probabilities of every word."""
 
 import sys
-from typing import IO, Any, Callable, Dict, Optional, Tuple
+from typing import IO, Any, Callable, Dict, List, Literal, Optional, Tuple
 
 from spacy.language import Language
 from spacy.training.loggers import console_logger_v3
@@ -50,5 +50,6 @@ def format_probabilities(nlp: Language, title: str) -> str:
     for doc, probabilities in zip(docs, tagger.predict_proba(docs)):
         rows += [[token.text, *(f"{p:.3f}" for p in row)] for token, row in zip(doc, probabilities["tag"])]
         rows.append([""] * (1 + len(tagger.labels)))
-    text = table(rows[:-1], header=["word", *tagger.labels], divider=True, aligns="r")
+    aligns: List[Literal["l", "r"]] = ["l" if column == 0 else "r" for column in range(1 + len(tagger.labels))]
+    text = table(rows[:-1], header=["word", *tagger.labels], divider=True, aligns=aligns)
     return f"\n{title}\n{text}\n"

@@ -41,7 +41,8 @@ def test_default_model_of_the_component_is_that_of_fast():
     nlp.add_pipe("lstm_tagger")
     default = dict(nlp.config["components"]["lstm_tagger"]["model"])
     settings = load_config(ROOT / "configs" / "fast.cfg")["components"]["lstm_tagger"]["model"]
-    assert {**default, **settings} == default
+    assert settings.pop("vocabulary").items() <= default.pop("vocabulary").items()
+    assert settings.items() <= default.items()
 
 
 def test_init_labels_writes_what_training_reads(run_spacy, tmp_path):
