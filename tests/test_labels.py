@@ -43,7 +43,7 @@ def test_collect_labels_is_sorted_and_complete() -> None:
         "pos": sorted({pos for sentence in SENTENCES for pos in sentence["pos"]}),
         "morph": sorted({feats or "_" for sentence in SENTENCES for feats in sentence["morphs"]}),
     }
-    assert collect_labels(make_examples(NLP), "!") == expected
+    assert collect_labels([eg.reference for eg in make_examples(NLP)], "!") == expected
 
 
 @pytest.mark.parametrize(

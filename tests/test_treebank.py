@@ -261,7 +261,7 @@ GOOD_ROW = row("1", "The", "DET", "DT")
         (FORMS["spacy"][1][:40] + b"!!!" + FORMS["spacy"][1][43:], None, r"not a whole \.spacy file"),
         ("dog/NN", "spacy", r"not a whole \.spacy file"),
         # CoNLL-U.
-        (f"# text = The\n{GOOD_ROW}\n2\tdog\tdog\n", None, r"treebank, line 3: CoNLL-U has 10 columns .*not 3: '2.tdog"),
+        (f"# text = The\n{GOOD_ROW}\n2\tdog\tdog\n", None, r"line 3: CoNLL-U has 10 columns .*not 3: '2.tdog"),
         (GOOD_ROW + "\t_\n", None, "line 1: CoNLL-U has 10 columns .*not 11"),
         (GOOD_ROW.replace("\t", "  "), "conllu", "line 1: CoNLL-U has 10 columns .*not 1:"),
         (GOOD_ROW.replace("DET", "Determiner"), None, r"line 1: 'Determiner' is not a UPOS tag\. Use: ADJ, ADP"),

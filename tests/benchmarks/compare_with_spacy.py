@@ -22,8 +22,10 @@ import spacy
 import torch
 from spacy.cli.init_config import init_config
 from spacy.tokens import Doc, DocBin
+from thinc.api import Config
 from wasabi import table
 
+from spacy_lstm_tagger.labels import collect_labels
 from spacy_lstm_tagger.treebank import read_docs
 
 ROUNDS = 5
@@ -46,7 +48,7 @@ def main() -> None:
 
     configs = {"spacy": options.work / "spacy.cfg"}
     lang = options.lang or options.treebank.resolve().name.split("_")[0]
-    init_config(lang=lang, pipeline=["tagger", "morphologizer"], optimize="efficiency").to_disk(configs["spacy"])
+    peer_config(lang, paths["train"]).to_disk(configs["spacy"])
     for name in options.configs:
         configs[name] = Path(str(files("spacy_lstm_tagger.configs") / f"{name}.cfg"))
     for name, config in configs.items():
@@ -73,6 +75,17 @@ def convert(treebank: Path, work: Path, part: str) -> Path:
     target = work / f"{part}.spacy"
     DocBin(docs=read_docs(source, spacy.vocab.Vocab())).to_disk(target)
     return target
+
+
+def peer_config(lang: str, train_path: Path) -> Config:
+    """Configure spaCy's taggers for the layers that the treebank has."""
+    has_tags = "tag" in collect_labels(read_docs(train_path, spacy.vocab.Vocab()), neg_prefix="!")
+    config = init_config(
+        lang=lang, pipeline=["tagger", "morphologizer"] if has_tags else ["morphologizer"], optimize="efficiency"
+    )
+    if has_tags:
+        config["components"]["tagger"]["neg_prefix"] = "not-"  # spaCy stumbles over the tag "!"
+    return config
 
 
 def train(config: Path, output: Path, paths: dict[str, Path], lang: str) -> None:
