@@ -60,24 +60,24 @@ def test_collect_labels_is_sorted_and_complete() -> None:
 def test_collect_labels_leaves_out_layers_that_are_not_annotated(
     annotation: Dict[str, List[str]], expected: Dict[str, List[str]]
 ) -> None:
-    assert collect_labels([make_example(["a", "b"], **annotation)], "!") == expected
+    assert collect_labels([make_example(["a", "b"], **annotation).reference], "!") == expected
 
 
 def test_collect_labels_joins_layers_of_different_examples() -> None:
     examples = [make_example(["a"], tags=["NN"]), make_example([]), make_example(["b"], pos=["DET"])]
-    assert collect_labels(examples, "!") == {"tag": ["NN"], "pos": ["DET"]}
+    assert collect_labels([eg.reference for eg in examples], "!") == {"tag": ["NN"], "pos": ["DET"]}
 
 
 def test_collect_labels_leaves_out_labels_of_whitespace() -> None:
     eg = make_example(["a", "\n"], tags=["NN", "_SP"], pos=["NOUN", "SPACE"], morphs=["A=b", "C=d"])
-    assert collect_labels([eg], "!") == {"tag": ["NN"], "pos": ["NOUN"], "morph": ["A=b"]}
+    assert collect_labels([eg.reference], "!") == {"tag": ["NN"], "pos": ["NOUN"], "morph": ["A=b"]}
 
 
 @pytest.mark.parametrize("neg_prefix, expected", [("!", ["!", "NN", "not-DT"]), ("not-", ["!", "!DT", "NN"])])
 def test_collect_labels_leaves_out_negative_labels(neg_prefix: str, expected: List[str]) -> None:
     # A tag that is the prefix alone is a tag.
     eg = make_example(["a", "b", "c", "d"], tags=["NN", "!DT", "!", "not-DT"])
-    assert collect_labels([eg], neg_prefix) == {"tag": expected}
+    assert collect_labels([eg.reference], neg_prefix) == {"tag": expected}
 
 
 @pytest.mark.parametrize("layer", LAYERS)
