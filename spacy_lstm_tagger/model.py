@@ -13,6 +13,7 @@ from thinc.api import Model, get_torch_default_device
 
 from .network import LSTMTagger, NetworkSizes, WordTypes
 from .shim import ModuleShim
+from .type_cache import TypeCache
 from .vocabulary import Vocabulary
 from .windows import Windows, cut_windows
 
@@ -20,9 +21,11 @@ InT = List[Doc]
 OutT = List[numpy.ndarray]
 
 # How much goes into one call of the network at prediction: less leaves the processor waiting, more its cache.
-WINDOWS_PER_CALL = 64
+WINDOWS_PER_CALL = 128
 WORDS_PER_CALL = 8192
-TYPES_PER_CALL = 512
+PADDING_PER_CALL = 128  # costs about as much as another call
+# Always as many: the last bits of a word's vector depend on how many are computed at once.
+TYPES_PER_CALL = 64
 
 # The threads that torch computes with do not survive a fork, and a forked child that waits for them hangs.
 if hasattr(os, "register_at_fork"):
@@ -44,6 +47,7 @@ def build_lstm_tagger_v1(
     include_static_vectors: bool = False,
     window_size: int = 128,
     window_overlap: int = 32,
+    cache_size: int = 50_000,
     device: Optional[str] = None,
 ) -> Model[InT, OutT]:
     """Build an LSTM tagger: word types -> embeddings -> LSTM layers -> one linear head per layer of annotation.
@@ -63,6 +67,7 @@ def build_lstm_tagger_v1(
     include_static_vectors (bool): Whether the vectors of the pipeline's vocab are part of a word's vector.
     window_size (int): Longest sequence that is read as one, in words. What is longer is cut into windows.
     window_overlap (int): How many words two neighbouring windows share.
+    cache_size (int): How many words' vectors are kept between batches, so that they need not be computed again.
     device (Optional[str]): A torch device, such as "cuda:0". None follows spaCy's setting.
     RETURNS (Model[List[Doc], List[numpy.ndarray]]): Its output has a row of logits for each token, the heads side by
         side in the order of `NetworkSizes.n_labels`; rows of whitespace tokens are 0.
@@ -96,6 +101,7 @@ def build_lstm_tagger_v1(
             "window_size": window_size,
             "window_overlap": window_overlap,
             "device": device,
+            "type_cache": TypeCache(cache_size),
         },
     )
 
@@ -184,7 +190,10 @@ def score_tokens(model: Model[InT, OutT], docs: Sequence[Doc]) -> Iterator[Tuple
         return
     network = get_network(model)
     with torch.inference_mode():
-        vectors, types = _encode(model, docs[0].vocab, windows.orths)
+        orths, types = numpy.unique(windows.orths, return_inverse=True)
+        vocab = docs[0].vocab
+        version = (get_shim(model).version, id(vocab.vectors))
+        vectors = model.attrs["type_cache"].get(orths.tolist(), version, partial(_encode, model, vocab))
         for cells, lengths in _group_by_length(windows.lengths):
             logits = network.score(vectors[_tensor(types[cells], vectors)], _tensor(lengths, vectors))
             targets = windows.targets[cells]
@@ -202,7 +211,7 @@ def _begin_update(
     """Score all windows at once, fill `scores` and return how to backpropagate."""
     network = get_network(model)
     orths, types = numpy.unique(windows.orths, return_inverse=True)
-    word_types = _look_up(model, vocab, orths)
+    word_types = _look_up(model, vocab, orths.tolist())
     if model.attrs["word_dropout"] and model.attrs["dropout_rate"]:
         word_types = _forget_words(model, word_types)
     device = word_types.words
@@ -220,36 +229,35 @@ def _begin_update(
     return backprop
 
 
-def _encode(model: Model[InT, OutT], vocab: Vocab, orths: numpy.ndarray) -> Tuple[torch.Tensor, numpy.ndarray]:
-    """Encode each distinct word once, words of similar length together so that few cells are padding.
+def _encode(model: Model[InT, OutT], vocab: Vocab, orths: List[int]) -> torch.Tensor:
+    """Encode distinct words, those of similar length together so that few cells are padding.
 
-    RETURNS (Tuple[torch.Tensor, numpy.ndarray]): Vectors of the distinct words, and the row of each given word.
+    RETURNS (torch.Tensor): Their vectors, shape (n_words, width).
     """
-    distinct, types = numpy.unique(orths, return_inverse=True)
-    lengths = numpy.asarray([len(vocab.strings[orth]) for orth in distinct.tolist()])
-    order = numpy.argsort(lengths, kind="stable")
     encoder = get_network(model).encoder
-    parts = [
-        encoder(_look_up(model, vocab, distinct[order[first : first + TYPES_PER_CALL]]))
-        for first in range(0, len(order), TYPES_PER_CALL)
-    ]
-    rows = numpy.empty_like(order)
-    rows[order] = numpy.arange(len(order))
-    return torch.cat(parts), rows[types]
+    order = numpy.argsort([len(vocab.strings[orth]) for orth in orths], kind="stable")
+    parts = []
+    for first in range(0, len(order), TYPES_PER_CALL):
+        types = _look_up(model, vocab, [orths[i] for i in order[first : first + TYPES_PER_CALL]])
+        n_types = len(types.words)
+        repeated = torch.arange(TYPES_PER_CALL, device=types.words.device) % n_types
+        parts.append(encoder(WordTypes(*(rows[repeated] for rows in types if rows is not None)))[:n_types])
+    vectors = torch.cat(parts)
+    return torch.empty_like(vectors).index_copy_(0, _tensor(order, vectors), vectors)
 
 
 def _no_gradient(d_scores: OutT) -> InT:
     return []
 
 
-def _look_up(model: Model[InT, OutT], vocab: Vocab, orths: numpy.ndarray) -> WordTypes:
+def _look_up(model: Model[InT, OutT], vocab: Vocab, orths: List[int]) -> WordTypes:
     """Find the rows, and the static vectors, of word types given as hashes."""
     parameter = next(get_network(model).parameters())
-    rows = model.attrs["vocabulary"].look_up([vocab.strings[orth] for orth in orths.tolist()])
+    rows = model.attrs["vocabulary"].look_up([vocab.strings[orth] for orth in orths])
     tensors = WordTypes(*(_tensor(table, parameter) for table in rows))
     if not get_network(model).sizes.vector_width:
         return tensors
-    vectors = numpy.asarray([vocab.get_vector(orth) for orth in orths.tolist()], dtype="float32")
+    vectors = numpy.asarray([vocab.get_vector(orth) for orth in orths], dtype="float32")
     return tensors._replace(vectors=_tensor(vectors, parameter))
 
 
@@ -265,17 +273,28 @@ def _group_by_length(lengths: numpy.ndarray) -> Iterator[Tuple[numpy.ndarray, nu
     """Yield groups of windows of similar length: their cells and their lengths."""
     starts = numpy.cumsum(lengths) - lengths
     order = numpy.argsort(lengths, kind="stable")
-    first = 0
-    while first < len(order):
-        longest_allowed = WORDS_PER_CALL // max(1, int(lengths[order[first]]))
-        group = order[first : first + max(1, min(WINDOWS_PER_CALL, longest_allowed))]
-        first += len(group)
+    for first, end in _similar(lengths[order].tolist()):
+        group = order[first:end]
         group_lengths = lengths[group]
         # shape: (n_cells,)
         within = numpy.arange(group_lengths.sum()) - numpy.repeat(
             numpy.cumsum(group_lengths) - group_lengths, group_lengths
         )
         yield numpy.repeat(starts[group], group_lengths) + within, group_lengths
+
+
+def _similar(lengths: List[int]) -> Iterator[Tuple[int, int]]:
+    """Yield the bounds of groups of sorted lengths."""
+    first, n_words = 0, 0
+    for i, length in enumerate(lengths):
+        n_cells = (i - first + 1) * length
+        full = i - first == WINDOWS_PER_CALL or n_cells > WORDS_PER_CALL
+        if i > first and (full or n_cells - n_words - length > PADDING_PER_CALL):
+            yield first, i
+            first, n_words = i, 0
+        n_words += length
+    if lengths:
+        yield first, len(lengths)
 
 
 def _tensor(array: numpy.ndarray, like: torch.Tensor) -> torch.Tensor:

@@ -21,6 +21,8 @@ class ModuleShim(Shim):
     """
 
     _model: Optional[nn.Module]
+    # Changes whenever the weights do.
+    version: int = 0
 
     @property
     def has_module(self) -> bool:
@@ -37,9 +39,11 @@ class ModuleShim(Shim):
     @module.setter
     def module(self, module: nn.Module) -> None:
         self._model = module
+        self.version += 1
 
     def finish_update(self, optimizer: Optimizer) -> None:
         """Let thinc's optimizer change the weights in place by their gradients, and clear these."""
+        self.version += 1
         for name, parameter in self.module.named_parameters():
             if parameter.grad is not None:
                 weights = parameter.detach().cpu().numpy()
@@ -51,6 +55,7 @@ class ModuleShim(Shim):
     @contextmanager
     def use_params(self, params: Dict[Any, Any]) -> Iterator[None]:
         """Use other weights, such as the optimizer's averages, inside a context."""
+        self.version += 1
         backup = {}
         for name, parameter in self.module.named_parameters():
             if (self.id, name) in params:
@@ -59,6 +64,7 @@ class ModuleShim(Shim):
         try:
             yield
         finally:
+            self.version += 1
             for name, parameter in self.module.named_parameters():
                 if name in backup:
                     parameter.data = backup[name]
@@ -73,6 +79,7 @@ class ModuleShim(Shim):
         device_type (str): "cpu" or "gpu".
         device_id (int): Which GPU.
         """
+        self.version += 1
         self.module.to("cpu" if device_type == "cpu" else f"cuda:{device_id}")
 
     def to_bytes(self) -> bytes:
@@ -86,5 +93,6 @@ class ModuleShim(Shim):
         data (bytes): What `to_bytes` returned.
         RETURNS (ModuleShim): Itself.
         """
+        self.version += 1
         self.module.load_state_dict(load(data))
         return self

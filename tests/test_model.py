@@ -1,11 +1,12 @@
 import numpy
 import pytest
 import spacy
+import torch
 from spacy.tokens import Doc
 from spacy.vectors import Vectors
 from thinc.api import Adam, set_dropout_rate
 
-from spacy_lstm_tagger.model import build_lstm_tagger_v1, get_network, get_shim
+from spacy_lstm_tagger.model import _encode, build_lstm_tagger_v1, get_network, get_shim
 from spacy_lstm_tagger.vocabulary import build_vocabulary_v1
 
 from .conftest import SMALL_MODEL, TEXTS, make_examples, make_pipeline
@@ -127,6 +128,16 @@ def test_long_docs_are_read_in_windows(trained):
     whole = model.predict([doc])[0]
     model.attrs.update(window_size=60, window_overlap=40)
     numpy.testing.assert_allclose(model.predict([doc])[0], whole, atol=0.05)
+
+
+def test_vector_of_a_word_has_the_same_bits_whatever_is_encoded_with_it(trained):
+    model = trained.get_pipe("lstm_tagger").model
+    words = [trained.vocab.strings.add(f"{'ab' * (i % 7)}{i}") for i in range(150)]
+    with torch.inference_mode():
+        together = _encode(model, trained.vocab, words)
+        for some in ([3], [140, 7], list(range(0, 150, 2)), list(range(149, 40, -1))):
+            alone = _encode(model, trained.vocab, [words[i] for i in some])
+            assert torch.equal(alone, together[some])
 
 
 def test_sentences_are_read_one_by_one(trained):

@@ -18,6 +18,8 @@ def clean_exit() -> Iterator[None]:
     """End the command with a message and exit code 1, instead of a traceback, where the user can mend the cause."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # who reads the output has had enough: click ends quietly
     except (ValueError, OSError, ImportError) as error:
         typer.secho(f"✘ {error}", fg=typer.colors.RED, err=True)
         raise typer.Exit(1) from error

@@ -38,7 +38,7 @@ def train_cli(
     """
     Train a pipeline with an LSTM tagger on annotated sentences: CoNLL-U, spaCy's .spacy, word/TAG text, two-column
     TSV, or JSON(L) pairs of words and tags. Settings of the config can be overridden as in `spacy train`, for
-    instance with --training.max_steps 1000.
+    instance with --training.dropout 0.3.
     """
     with clean_exit():
         train(
@@ -76,7 +76,7 @@ def train(
     format (Optional[str]): The form of the sentences. None: told by their content.
     gpu_id (int): Which GPU; -1 is the CPU.
     seed (int): Random seed.
-    overrides (Mapping[str, Any]): Settings of the config, such as {"training.max_steps": 1000}.
+    overrides (Mapping[str, Any]): Settings of the config, such as {"training.dropout": 0.3}.
     RETURNS (Path): The directory of the best pipeline.
     """
     vocab = Vocab()
