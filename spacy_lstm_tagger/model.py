@@ -10,6 +10,7 @@ from spacy.errors import Errors
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from thinc.api import Model, get_torch_default_device
+from torch.nn import functional
 
 from .network import LSTMTagger, NetworkSizes, WordTypes
 from .shim import ModuleShim
@@ -24,7 +25,6 @@ OutT = List[numpy.ndarray]
 WINDOWS_PER_CALL = 128
 WORDS_PER_CALL = 8192
 PADDING_PER_CALL = 128  # costs about as much as another call
-# Always as many: the last bits of a word's vector depend on how many are computed at once.
 TYPES_PER_CALL = 64
 
 # The threads that torch computes with do not survive a fork, and a forked child that waits for them hangs.
@@ -230,20 +230,28 @@ def _begin_update(
 
 
 def _encode(model: Model[InT, OutT], vocab: Vocab, orths: List[int]) -> torch.Tensor:
-    """Encode distinct words, those of similar length together so that few cells are padding.
+    """Encode distinct words. To the last bit, a word's vector does not depend on the words encoded with it.
 
     RETURNS (torch.Tensor): Their vectors, shape (n_words, width).
     """
     encoder = get_network(model).encoder
-    order = numpy.argsort([len(vocab.strings[orth]) for orth in orths], kind="stable")
-    parts = []
-    for first in range(0, len(order), TYPES_PER_CALL):
-        types = _look_up(model, vocab, [orths[i] for i in order[first : first + TYPES_PER_CALL]])
-        n_types = len(types.words)
-        repeated = torch.arange(TYPES_PER_CALL, device=types.words.device) % n_types
-        parts.append(encoder(WordTypes(*(rows[repeated] for rows in types if rows is not None)))[:n_types])
-    vectors = torch.cat(parts)
-    return torch.empty_like(vectors).index_copy_(0, _tensor(order, vectors), vectors)
+    longest = model.attrs["vocabulary"].settings["max_characters"]
+    # The kernels that compute a row depend on numbers of rows and of characters, so few of these occur.
+    by_shape: Dict[int, List[int]] = {}
+    for i, orth in enumerate(orths):
+        n_positions = -(-min(len(vocab.strings[orth]), longest) // 8) * 8
+        by_shape.setdefault(n_positions, []).append(i)
+    vectors = next(encoder.parameters()).new_empty((len(orths), encoder.width))
+    for n_positions, alike in by_shape.items():
+        for first in range(0, len(alike), TYPES_PER_CALL):
+            part = alike[first : first + TYPES_PER_CALL]
+            types = _look_up(model, vocab, [orths[i] for i in part])
+            characters = functional.pad(types.characters, (0, n_positions - types.characters.shape[1]))
+            types = types._replace(characters=characters)
+            repeated = torch.arange(TYPES_PER_CALL, device=vectors.device) % len(part)
+            encoded = encoder(WordTypes(*(rows[repeated] for rows in types if rows is not None)))
+            vectors[part] = encoded[: len(part)]
+    return vectors
 
 
 def _no_gradient(d_scores: OutT) -> InT:
