@@ -109,6 +109,7 @@ def test_unknown_config_lists_those_that_ship(run_spacy, tmp_path):
     assert "no config 'quick'. Use accurate, fast, tutorial" in done.stderr
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered")
 def test_nan_in_the_loss_ends_training_with_spacys_error(run_spacy, tmp_path):
     done = train(
         run_spacy,
