@@ -38,7 +38,8 @@ class Prediction(NamedTuple):
 
     labels (numpy.ndarray): For each token and head the label's index, -1 for whitespace. int64, shape
         (n_tokens, n_heads).
-    confidence (Optional[numpy.ndarray]): The labels' probabilities, where they are wanted. float32, same shape.
+    confidence (Optional[numpy.ndarray]): The labels' probabilities, where they are wanted; NaN for whitespace.
+        float32, same shape.
     """
 
     labels: numpy.ndarray
@@ -273,7 +274,7 @@ class LSTMTaggerPipe(TrainablePipe):
         n_labels = [len(labels) for labels in self.cfg["labels"].values()]
         n_tokens = sum(map(len, docs))
         labels = numpy.full((n_tokens, len(n_labels)), -1, dtype="int64")
-        confidence = numpy.zeros(labels.shape, dtype="float32") if self.store_confidence else None
+        confidence = numpy.full(labels.shape, numpy.nan, dtype="float32") if self.store_confidence else None
         for tokens, logits in score_tokens(self.model, docs):
             for head, scores in enumerate(_split_heads(logits, n_labels)):
                 labels[tokens, head] = scores.argmax(axis=1)
@@ -296,16 +297,18 @@ class LSTMTaggerPipe(TrainablePipe):
                 continue
             columns = dict(zip(heads, prediction.labels.T))
             # Where there is no head for UPOS, the tag map has a value for each fine-grained tag.
-            values = numpy.stack(
+            own = numpy.stack(
                 [values[columns[layer if layer in columns else "tag"]] for layer, values in self._values.items()],
                 axis=1,
             )
+            values = own
             if not self.cfg["overwrite"]:
-                current = doc.to_array(attributes).reshape(values.shape)
-                values = numpy.where(current == 0, values, current)
+                current = doc.to_array(attributes).reshape(own.shape)
+                values = numpy.where(current == 0, own, current)
             doc.from_array(attributes, values)  # type: ignore[arg-type]
             if prediction.confidence is not None:
-                keep_confidence(doc, dict(zip(self.cfg["labels"], prediction.confidence.T)))
+                is_own = (values == own)[:, : len(heads)]
+                keep_confidence(doc, dict(zip(heads, numpy.where(is_own, prediction.confidence, numpy.nan).T)))
 
     def predict_proba(self, docs: Iterable[Doc]) -> List[Dict[str, numpy.ndarray]]:
         """Find the probability of every label for every token.

@@ -64,9 +64,11 @@ def evaluate_layers(nlp: Language, examples: Iterable[Example]) -> Dict[str, Lay
     examples = list(examples)
     for eg, doc in zip(examples, nlp.pipe([eg.predicted for eg in examples])):
         for gold, given in zip(eg.reference, doc):
+            if gold.is_space:
+                continue
             pairs = {"pos": (gold.pos_, given.pos_), "tag": (gold.tag_, given.tag_)}
             if gold.has_morph():
-                pairs["morph"] = (str(gold.morph) or "_", str(given.morph) or "_")
+                pairs["morph"] = (str(gold.morph) or "_", str(given.morph) or ("_" if given.has_morph() else ""))
             known = gold.text in vocabulary
             for name, pair in pairs.items():
                 if pair[0]:

@@ -28,27 +28,29 @@ def negative_log_likelihood(
         logits, with it.
     """
     n_labels = logits.shape[1]
-    probabilities = softmax(logits)
-    gradient = numpy.zeros_like(probabilities)
-    tiny = numpy.finfo("float32").tiny
+    gradient = numpy.zeros_like(logits)
     loss = 0.0
 
     right = numpy.flatnonzero(targets >= 0)
     if len(right):
-        labels = targets[right]
-        smoothing = label_smoothing if n_labels > 1 else 0.0
-        gradient[right] = probabilities[right] - smoothing / max(1, n_labels - 1)
-        gradient[right, labels] -= 1.0 - smoothing - smoothing / max(1, n_labels - 1)
-        loss -= float(numpy.log(probabilities[right, labels] + tiny).sum())
+        labels, scores = targets[right], logits[right]
+        others = label_smoothing / (n_labels - 1) if n_labels > 1 else 0.0
+        gradient[right] = softmax(scores) - others
+        gradient[right, labels] -= 1.0 - n_labels * others
+        loss += float((_log_sum_exp(scores) - scores[numpy.arange(len(right)), labels]).sum())
 
     wrong = numpy.flatnonzero(targets < MISSING)
-    if len(wrong):
-        labels = MISSING - 1 - targets[wrong]
-        unwanted = probabilities[wrong, labels]
-        others = 1.0 - unwanted + tiny
-        gradient[wrong] = -(unwanted / others)[:, None] * probabilities[wrong]
-        gradient[wrong, labels] = unwanted
-        loss -= float(numpy.log(others).sum())
+    if len(wrong) and n_labels > 1:
+        scores = logits[wrong]
+        scores_of_others = scores.copy()
+        scores_of_others[numpy.arange(len(wrong)), MISSING - 1 - targets[wrong]] = -numpy.inf
+        gradient[wrong] = softmax(scores) - softmax(scores_of_others)
+        loss += float((_log_sum_exp(scores) - _log_sum_exp(scores_of_others)).sum())
 
     n_known = max(1, len(right) + len(wrong))
     return loss / n_known, gradient / n_known
+
+
+def _log_sum_exp(logits: numpy.ndarray) -> numpy.ndarray:
+    largest = logits.max(axis=1)
+    return largest + numpy.log(numpy.exp(logits - largest[:, None]).sum(axis=1))

@@ -122,7 +122,7 @@ class LSTMTagger(nn.Module):
         :param dropout: rate of dropout on word vectors, between layers and before the heads.
         :returns: logits, the heads side by side. *Shape:* ``(n_tokens, n_labels)``
         """
-        return self.score(self.encoder(types)[tokens], lengths, dropout)
+        return self.score(self.encoder(types).index_select(0, tokens), lengths, dropout)
 
     def score(self, words: Tensor, lengths: Tensor, dropout: float = 0.0) -> Tensor:
         """Score every label for every token, from the vectors of the words.
@@ -235,8 +235,9 @@ def read(lstm: nn.LSTM, tokens: Tensor, order: Tensor, cells: Tensor) -> Tensor:
     *Shape:* ``tokens (n_tokens, width)``, ``order (longest, n_sentences)``, ``cells (n_tokens,)``,
     result ``(n_tokens, hidden_width)``
     """
-    states: Tensor = lstm(tokens[order])[0]
-    return states.flatten(0, 1)[cells]
+    # The gradient of index_select is the same in every run, that of indexing is not where there are threads.
+    states: Tensor = lstm(tokens.index_select(0, order.flatten()).unflatten(0, order.shape))[0]
+    return states.flatten(0, 1).index_select(0, cells)
 
 
 def make_head(width: int, n_labels: int) -> nn.Linear:

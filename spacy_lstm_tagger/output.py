@@ -1,5 +1,6 @@
 """Tagged docs as text: a table for people, CoNLL-U, JSON lines and TSV for programs, HTML for a browser."""
 
+import html
 import json
 from typing import Any, Callable, Dict, Iterable, Iterator, List
 
@@ -45,7 +46,7 @@ def render_conllu(docs: Iterable[Doc], confidence: bool) -> Iterator[str]:
             lines = []
             text = ""
             for number, token in enumerate(tokens, 1):
-                space_after = _has_space_after(token) or number == len(tokens)
+                space_after = _has_space_after(token)
                 text += token.text + (" " if space_after else "")
                 misc = [] if space_after else ["SpaceAfter=No"]
                 if confidence:
@@ -81,11 +82,12 @@ def render_html(docs: Iterable[Doc], confidence: bool) -> Iterator[str]:
     """Render a page in displaCy's look."""
     sentences = []
     for doc in docs:
-        words = [
-            {"text": token.text, "tag": " ".join([token.pos_, token.tag_, *([_percent(token)] if confidence else [])])}
-            for token in doc
-            if not token.is_space
-        ]
+        words = []
+        for token in doc:
+            if not token.is_space:
+                tag = " ".join([token.pos_, token.tag_, *([_percent(token)] if confidence else [])])
+                # displaCy escapes the word, but not the tag.
+                words.append({"text": token.text, "tag": html.escape(tag)})
         sentences.append({"words": words, "arcs": []})
     options = {"distance": 120, "offset_x": 60}
     yield displacy.render(sentences, style="dep", page=True, manual=True, jupyter=False, options=options) + "\n"
@@ -110,5 +112,5 @@ def _percent(token: Token) -> str:
 
 
 def _has_space_after(token: Token) -> bool:
-    following = token.doc[token.i + 1] if token.i + 1 < len(token.doc) else None
-    return bool(token.whitespace_) or (following is not None and following.is_space)
+    """Whether a space follows, or any other whitespace, or nothing at all."""
+    return bool(token.whitespace_) or token.i + 1 == len(token.doc) or token.doc[token.i + 1].is_space

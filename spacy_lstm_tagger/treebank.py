@@ -1,8 +1,8 @@
 """Annotated sentences in any supported form, as spaCy docs and examples."""
 
+import itertools
 import json
 import re
-from itertools import islice
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
@@ -62,7 +62,7 @@ def create_treebank_v1(
     corpus = Corpus(path, gold_preproc=gold_preproc, max_length=max_length, augmenter=augmenter or dont_augment)
 
     def read(nlp: Language) -> Iterator[Example]:
-        docs = islice(read_docs(path, nlp.vocab, format), limit or None)
+        docs = itertools.islice(read_docs(path, nlp.vocab, format), limit or None)
         make_examples = corpus.make_examples_gold_preproc if gold_preproc else corpus.make_examples
         for eg in make_examples(nlp, docs):
             yield from corpus.augmenter(nlp, eg)
@@ -110,17 +110,20 @@ def detect_format(data: bytes, file: Path) -> str:
     text = _decode(data, file)
     if not text.strip():
         raise ValueError(f"{file} is empty: it holds no annotated sentence.")
-    if text.lstrip()[0] == "[":
-        return "jsonl" if _is_pair(_try_json(text.lstrip().split("\n", 1)[0])) else "json"
-    line = next((line for line in text.splitlines() if line.strip() and not _is_comment(line)), "")
-    if re.match(r"\d+(-\d+|\.\d+)?\t.*\t", line):
+    lines = [line for line in _lines(text) if line.strip()]
+    if _is_pair(_try_json(lines[0])):
+        return "jsonl"
+    if re.match(r'\s*\[\s*[\["]', text) or isinstance(_try_json(text), list):
+        return "json"
+    first, first_word = lines[0], next(itertools.dropwhile(_is_comment, lines), "")
+    if re.match(r"\d+(-\d+|\.\d+)?\t.*\t", first_word):
         return "conllu"
-    if line.count("\t") == 1:
+    if first.count("\t") == 1:
         return "tsv"
-    if line and all(re.fullmatch(r".+/[^/]+", token) for token in line.split()):
+    if all(re.fullmatch(r".+/[^/]+", token) for token in first.split()):
         return "text"
     raise ValueError(
-        f"{file} is in none of the forms that can be read ({', '.join(FORMATS)}); its first line is {line!r:.60}. "
+        f"{file} is in none of the forms that can be read ({', '.join(FORMATS)}); its first line is {first!r:.60}. "
         "If it is one of them, name it with --format."
     )
 
@@ -177,7 +180,7 @@ def _read_tsv(text: str, file: Path) -> Iterator[Sentence]:
 
 def _read_text(text: str, file: Path) -> Iterator[Sentence]:
     """Read a sentence a line, each word followed by a slash and its tag."""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(_lines(text), 1):
         pairs = [token.rpartition("/") for token in line.split()]
         for word, _, tag in pairs:
             if not word or not tag:
@@ -190,7 +193,7 @@ def _read_json(text: str, file: Path) -> Iterator[Sentence]:
     """Read a JSON list of pairs of words and tags."""
     try:
         pairs = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{file} is not valid JSON: {error}.") from None
     if not isinstance(pairs, list):
         raise ValueError(f"{file} must hold a list of pairs of words and tags, not {pairs!r:.60}.")
@@ -200,11 +203,11 @@ def _read_json(text: str, file: Path) -> Iterator[Sentence]:
 
 def _read_jsonl(text: str, file: Path) -> Iterator[Sentence]:
     """Read a pair of words and tags a line, as JSON."""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(_lines(text), 1):
         if line.strip():
             try:
                 pair = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise ValueError(f"{file}, line {number}: not valid JSON: {error}.") from None
             yield _read_pair(pair, f"{file}, line {number}")
 
@@ -247,7 +250,7 @@ def _is_pair(value: Any) -> bool:
 def _try_json(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -255,10 +258,15 @@ def _is_comment(line: str) -> bool:
     return line.startswith("#") and "\t" not in line
 
 
+def _lines(text: str) -> List[str]:
+    """Split at line feeds. `str.splitlines` also splits at characters that may stand in a word."""
+    return text.replace("\r\n", "\n").split("\n")
+
+
 def _blocks(text: str) -> Iterator[List[Tuple[int, str]]]:
     """Yield the numbered lines between empty lines."""
     block: List[Tuple[int, str]] = []
-    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+    for number, line in enumerate(_lines(text), 1):
         if line.strip():
             block.append((number, line))
         elif block:

@@ -186,6 +186,11 @@ def build_vocabulary_v1(
     RETURNS (Callable[[], Vocabulary]): Makes an empty vocabulary with these settings.
     """
     settings = dict(locals())
+    if min([*prefixes, *suffixes, max_characters]) < 1:
+        raise ValueError(
+            "prefixes, suffixes and max_characters must be lengths of at least 1, not "
+            f"{prefixes}, {suffixes} and {max_characters}."
+        )
     return lambda: Vocabulary(**settings)
 
 

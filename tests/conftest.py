@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, List, NamedTuple
 
 import pytest
 import spacy
+import torch
 from spacy.cli import app
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -69,6 +70,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item
         for item in items:
             if "slow" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="needs --slow"))
+
+
+@pytest.fixture(autouse=True)
+def few_threads() -> None:
+    """Threads that wait for a busy processor would make small networks slow."""
+    torch.set_num_threads(1)
 
 
 def make_examples(nlp: Language, sentences: List[Dict[str, List[str]]] = SENTENCES) -> List[Example]:

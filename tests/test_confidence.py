@@ -138,3 +138,15 @@ def test_registering_twice_is_harmless(confident: Language) -> None:
     before = confidences(doc)
     register_confidence()
     assert confidences(doc) == before
+
+
+def test_label_that_was_there_before_has_no_confidence(nlp: Language) -> None:
+    nlp.get_pipe("lstm_tagger").store_confidence = True
+    doc = nlp(Doc(nlp.vocab, words=["dog", "dog"], tags=["ZZ", ""]))
+    assert [token._.tag_confidence is None for token in doc] == [True, False]
+
+
+def test_part_of_a_doc_has_no_confidence(nlp: Language) -> None:
+    nlp.get_pipe("lstm_tagger").store_confidence = True
+    part = nlp(Doc(nlp.vocab, words=["dog", "dog", "dog"]))[1:].as_doc(copy_user_data=True)
+    assert [token._.tag_confidence for token in part] == [None, None]

@@ -179,3 +179,13 @@ def test_logits_are_not_changed() -> None:
 @pytest.mark.parametrize("targets", [[0, 1], [not_label(1), MISSING], [MISSING, MISSING]])
 def test_gradient_has_the_type_of_the_logits(targets: List[int]) -> None:
     assert negative_log_likelihood(make_logits(2), numpy.asarray(targets), 0.1)[1].dtype == "float32"
+
+
+@pytest.mark.parametrize("gap", [5, 16, 17, 20, 40, 80])
+def test_gradient_of_a_confidently_wrong_label_is_bounded(gap: int) -> None:
+    logits = numpy.asarray([[gap, 0, 0]], dtype="float32")
+    leaf = torch.tensor(logits, dtype=torch.float64, requires_grad=True)
+    (torch.logsumexp(leaf, 1) - torch.logsumexp(leaf[:, 1:], 1)).sum().backward()
+    loss, gradient = negative_log_likelihood(logits, numpy.asarray([MISSING - 1]))
+    assert_allclose(gradient, leaf.grad.numpy(), atol=1e-5)
+    assert loss == pytest.approx(gap - numpy.log(2), abs=0.02)

@@ -7,6 +7,7 @@ import pytest
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Token
+from spacy.vocab import Vocab
 
 from spacy_lstm_tagger.component import load_pipeline
 from spacy_lstm_tagger.output import FORMATS, render
@@ -273,3 +274,14 @@ def test_docs_are_rendered_one_at_a_time(format: str, docs: List[Doc]) -> None:
 def test_unknown_format_raises() -> None:
     with pytest.raises(ValueError, match=r"Unknown format 'xml'\. Use one of: table, conllu, json, tsv, html\."):
         render([], "xml")
+
+
+def test_html_escapes_tags() -> None:
+    doc = Doc(Vocab(), words=["a"], tags=["<script>x"])
+    assert "<script>x" not in "".join(render([doc], "html"))
+
+
+def test_conllu_keeps_that_no_space_follows_a_sentence() -> None:
+    doc = Doc(Vocab(), words=["Yes", "No"], spaces=[False, False], sent_starts=[True, True])
+    lines = "".join(render([doc], "conllu")).splitlines()
+    assert [line.split("\t")[-1] for line in lines if "\t" in line] == ["SpaceAfter=No", "_"]

@@ -11,6 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from spacy.training.converters import conllu_to_docs
+from spacy.vocab import Vocab
 
 from spacy_lstm_tagger.treebank import FORMATS, create_treebank_v1, detect_format, read_docs
 
@@ -432,3 +433,29 @@ def test_reader_can_be_read_again(write: Any) -> None:
 def test_reader_passes_the_format_on(write: Any) -> None:
     with pytest.raises(ValueError, match="is not of the form word/TAG"):
         list(make_reader(write, format="text")(NLP))
+
+
+@pytest.mark.parametrize(
+    "text, form",
+    [
+        ("[\t-LRB-\na\tX\n", "tsv"),
+        ("[/-LRB- a/X\n", "text"),
+        ("[1]/-LRB- a/X\n", "text"),
+        ("#/SYM a/X\n", "text"),
+        ("a\u2028b\tX\nc\tY\n", "tsv"),
+        ('[["a\u2028b"], ["X"]]\n', "jsonl"),
+        ("1\ta\u2028b\t_\tX\t_\t_\t_\t_\t_\t_\n", "conllu"),
+    ],
+)
+def test_words_that_look_like_marks_of_another_form(tmp_path: Path, text: str, form: str) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(text.encode())
+    assert detect_format(path.read_bytes(), path) == form
+    assert len(list(read_docs(path, Vocab()))) >= 1
+
+
+def test_deeply_nested_json_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "data.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(ValueError, match=r"data\.json is not valid JSON"):
+        list(read_docs(path, Vocab()))

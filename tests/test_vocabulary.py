@@ -192,3 +192,9 @@ def test_together_equals_alone(options: Dict[str, Any], words: List[str]) -> Non
             WordRows(*(part[i : i + 1] for part in together[:2]), together.characters[i : i + 1, :width]), alone
         )
         assert not together.characters[i, width:].any()
+
+
+@pytest.mark.parametrize("settings", [{"prefixes": [0]}, {"suffixes": [2, -1]}, {"max_characters": 0}])
+def test_lengths_below_one_are_refused(settings: Any) -> None:
+    with pytest.raises(ValueError, match="lengths of at least 1"):
+        build_vocabulary_v1(**settings)
