@@ -23,7 +23,8 @@ from . import storage
 from .confidence import keep_confidence, register_confidence
 from .labels import LAYERS, Labels, collect_labels, gold_targets, label_values, read_tag_map
 from .loss import negative_log_likelihood, softmax
-from .model import create_network, score_tokens
+from .model import create_network
+from .tagging import score_tokens
 from .vocabulary import Vocabulary
 
 # The component's default is what the config `fast` trains.

@@ -1,35 +1,22 @@
 """The border between spaCy and torch: a thinc model that reads docs and scores labels with the network."""
 
-import os
-from functools import partial
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, cast
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy
-import torch
 from spacy.errors import Errors
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from thinc.api import Model, get_torch_default_device
-from torch.nn import functional
 
 from .network import LSTMTagger, NetworkSizes, WordTypes
-from .shim import ModuleShim
+from .shim import ModuleShim, get_network, get_shim
+from .tagging import look_up_types, score_tokens, to_tensor, windows_of
 from .type_cache import TypeCache
 from .vocabulary import Vocabulary
-from .windows import Windows, cut_windows
+from .windows import Windows
 
 InT = List[Doc]
 OutT = List[numpy.ndarray]
-
-# How much goes into one call of the network at prediction: less leaves the processor waiting, more its cache.
-WINDOWS_PER_CALL = 128
-WORDS_PER_CALL = 8192
-PADDING_PER_CALL = 128  # costs about as much as another call
-TYPES_PER_CALL = 64
-
-# The threads that torch computes with do not survive a fork, and a forked child that waits for them hangs.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 
 def build_lstm_tagger_v1(
@@ -145,16 +132,6 @@ def _set_network(model: Model[InT, OutT], network: LSTMTagger) -> None:
     model.set_dim("nO", sum(network.sizes.n_labels.values()), force=True)
 
 
-def get_shim(model: Model[InT, OutT]) -> ModuleShim:
-    """RETURNS (ModuleShim): The holder of the model's network."""
-    return cast(ModuleShim, model.shims[0])
-
-
-def get_network(model: Model[InT, OutT]) -> LSTMTagger:
-    """RETURNS (LSTMTagger): The model's network. Raises a ValueError before it exists."""
-    return cast(LSTMTagger, get_shim(model).module)
-
-
 def forward(model: Model[InT, OutT], docs: InT, is_train: bool) -> Tuple[OutT, Callable[[OutT], InT]]:
     """Score every label for every token of the docs.
 
@@ -168,7 +145,7 @@ def forward(model: Model[InT, OutT], docs: InT, is_train: bool) -> Tuple[OutT, C
     scores = numpy.zeros((ends[-1] if docs else 0, model.get_dim("nO")), dtype="float32")
     backprop: Callable[[OutT], InT] = _no_gradient
     if is_train:
-        windows = _cut_windows(model, docs)
+        windows = windows_of(model, docs)
         if len(windows.lengths):
             backprop = _begin_update(model, docs[0].vocab, windows, scores)
     else:
@@ -177,45 +154,19 @@ def forward(model: Model[InT, OutT], docs: InT, is_train: bool) -> Tuple[OutT, C
     return numpy.split(scores, ends[:-1]), backprop
 
 
-def score_tokens(model: Model[InT, OutT], docs: Sequence[Doc]) -> Iterator[Tuple[numpy.ndarray, numpy.ndarray]]:
-    """Score every label for every token, in parts of bounded size.
-
-    model (Model[List[Doc], List[numpy.ndarray]]): The model.
-    docs (Sequence[Doc]): The docs.
-    YIELDS (Tuple[numpy.ndarray, numpy.ndarray]): Which tokens, counted from the first doc's first token on, int64
-        of shape (n,), and their logits, float32 of shape (n, n_labels). Whitespace tokens are left out.
-    """
-    windows = _cut_windows(model, docs)
-    if not len(windows.lengths):
-        return
-    network = get_network(model)
-    with torch.inference_mode():
-        orths, types = numpy.unique(windows.orths, return_inverse=True)
-        vocab = docs[0].vocab
-        version = (get_shim(model).version, id(vocab.vectors))
-        vectors = model.attrs["type_cache"].get(orths.tolist(), version, partial(_encode, model, vocab))
-        for cells, lengths in _group_by_length(windows.lengths):
-            logits = network.score(vectors[_tensor(types[cells], vectors)], _tensor(lengths, vectors))
-            targets = windows.targets[cells]
-            taken = targets >= 0
-            yield targets[taken], logits.cpu().numpy()[taken]
-
-
-def _cut_windows(model: Model[InT, OutT], docs: Sequence[Doc]) -> Windows:
-    return cut_windows(docs, model.attrs["window_size"], model.attrs["window_overlap"])
-
-
 def _begin_update(
     model: Model[InT, OutT], vocab: Vocab, windows: Windows, scores: numpy.ndarray
 ) -> Callable[[OutT], InT]:
     """Score all windows at once, fill `scores` and return how to backpropagate."""
     network = get_network(model)
     orths, types = numpy.unique(windows.orths, return_inverse=True)
-    word_types = _look_up(model, vocab, orths.tolist())
+    word_types = look_up_types(model, vocab, orths.tolist())
     if model.attrs["word_dropout"] and model.attrs["dropout_rate"]:
         word_types = _forget_words(model, word_types)
     device = word_types.words
-    logits = network(word_types, _tensor(types, device), _tensor(windows.lengths, device), model.attrs["dropout_rate"])
+    logits = network(
+        word_types, to_tensor(types, device), to_tensor(windows.lengths, device), model.attrs["dropout_rate"]
+    )
     taken = windows.targets >= 0
     targets = windows.targets[taken]
     scores[targets] = logits.detach().cpu().numpy()[taken]
@@ -223,50 +174,14 @@ def _begin_update(
     def backprop(d_scores: OutT) -> InT:
         d_logits = numpy.zeros(logits.shape, dtype="float32")
         d_logits[taken] = numpy.concatenate(d_scores)[targets]
-        logits.backward(_tensor(d_logits, logits))
+        logits.backward(to_tensor(d_logits, logits))
         return []
 
     return backprop
 
 
-def _encode(model: Model[InT, OutT], vocab: Vocab, orths: List[int]) -> torch.Tensor:
-    """Encode distinct words. To the last bit, a word's vector does not depend on the words encoded with it.
-
-    RETURNS (torch.Tensor): Their vectors, shape (n_words, width).
-    """
-    encoder = get_network(model).encoder
-    longest = model.attrs["vocabulary"].settings["max_characters"]
-    # The kernels that compute a row depend on numbers of rows and of characters, so few of these occur.
-    by_shape: Dict[int, List[int]] = {}
-    for i, orth in enumerate(orths):
-        n_positions = -(-min(len(vocab.strings[orth]), longest) // 8) * 8
-        by_shape.setdefault(n_positions, []).append(i)
-    vectors = next(encoder.parameters()).new_empty((len(orths), encoder.width))
-    for n_positions, alike in by_shape.items():
-        for first in range(0, len(alike), TYPES_PER_CALL):
-            part = alike[first : first + TYPES_PER_CALL]
-            types = _look_up(model, vocab, [orths[i] for i in part])
-            characters = functional.pad(types.characters, (0, n_positions - types.characters.shape[1]))
-            types = types._replace(characters=characters)
-            repeated = torch.arange(TYPES_PER_CALL, device=vectors.device) % len(part)
-            encoded = encoder(WordTypes(*(rows[repeated] for rows in types if rows is not None)))
-            vectors[part] = encoded[: len(part)]
-    return vectors
-
-
 def _no_gradient(d_scores: OutT) -> InT:
     return []
-
-
-def _look_up(model: Model[InT, OutT], vocab: Vocab, orths: List[int]) -> WordTypes:
-    """Find the rows, and the static vectors, of word types given as hashes."""
-    parameter = next(get_network(model).parameters())
-    rows = model.attrs["vocabulary"].look_up([vocab.strings[orth] for orth in orths])
-    tensors = WordTypes(*(_tensor(table, parameter) for table in rows))
-    if not get_network(model).sizes.vector_width:
-        return tensors
-    vectors = numpy.asarray([vocab.get_vector(orth) for orth in orths], dtype="float32")
-    return tensors._replace(vectors=_tensor(vectors, parameter))
 
 
 def _forget_words(model: Model[InT, OutT], types: WordTypes) -> WordTypes:
@@ -274,36 +189,4 @@ def _forget_words(model: Model[InT, OutT], types: WordTypes) -> WordTypes:
     a = model.attrs["word_dropout"]
     counts = model.attrs["vocabulary"].word_counts[types.words.cpu().numpy()]
     forgotten = numpy.random.random(len(counts)) < a / (a + counts)
-    return types._replace(words=types.words.masked_fill(_tensor(forgotten, types.words), 0))
-
-
-def _group_by_length(lengths: numpy.ndarray) -> Iterator[Tuple[numpy.ndarray, numpy.ndarray]]:
-    """Yield groups of windows of similar length: their cells and their lengths."""
-    starts = numpy.cumsum(lengths) - lengths
-    order = numpy.argsort(lengths, kind="stable")
-    for first, end in _similar(lengths[order].tolist()):
-        group = order[first:end]
-        group_lengths = lengths[group]
-        # shape: (n_cells,)
-        within = numpy.arange(group_lengths.sum()) - numpy.repeat(
-            numpy.cumsum(group_lengths) - group_lengths, group_lengths
-        )
-        yield numpy.repeat(starts[group], group_lengths) + within, group_lengths
-
-
-def _similar(lengths: List[int]) -> Iterator[Tuple[int, int]]:
-    """Yield the bounds of groups of sorted lengths."""
-    first, n_words = 0, 0
-    for i, length in enumerate(lengths):
-        n_cells = (i - first + 1) * length
-        full = i - first == WINDOWS_PER_CALL or n_cells > WORDS_PER_CALL
-        if i > first and (full or n_cells - n_words - length > PADDING_PER_CALL):
-            yield first, i
-            first, n_words = i, 0
-        n_words += length
-    if lengths:
-        yield first, len(lengths)
-
-
-def _tensor(array: numpy.ndarray, like: torch.Tensor) -> torch.Tensor:
-    return torch.from_numpy(array).to(like.device)
+    return types._replace(words=types.words.masked_fill(to_tensor(forgotten, types.words), 0))

@@ -6,10 +6,12 @@ from typing import Any, Dict, Iterator, Optional, cast
 
 import torch
 from safetensors.torch import load, save
-from thinc.api import Optimizer
+from thinc.api import Model, Optimizer
 from thinc.shims import Shim
 from thinc.types import FloatsXd
 from torch import nn
+
+from .network import LSTMTagger
 
 
 class ModuleShim(Shim):
@@ -96,3 +98,13 @@ class ModuleShim(Shim):
         self.version += 1
         self.module.load_state_dict(load(data))
         return self
+
+
+def get_shim(model: Model[Any, Any]) -> ModuleShim:
+    """RETURNS (ModuleShim): The holder of the model's network."""
+    return cast(ModuleShim, model.shims[0])
+
+
+def get_network(model: Model[Any, Any]) -> LSTMTagger:
+    """RETURNS (LSTMTagger): The model's network. Raises a ValueError before it exists."""
+    return cast(LSTMTagger, get_shim(model).module)

@@ -11,7 +11,8 @@ from safetensors import SafetensorError
 from spacy.tokens import Doc
 from thinc.api import Model
 
-from .model import get_network, get_shim, load_network
+from .model import load_network
+from .shim import get_network, get_shim
 from .vocabulary import Vocabulary
 
 # Raised whenever a released version could not read what this one writes.

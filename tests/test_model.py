@@ -6,7 +6,9 @@ from spacy.tokens import Doc
 from spacy.vectors import Vectors
 from thinc.api import Adam, set_dropout_rate
 
-from spacy_lstm_tagger.model import _encode, build_lstm_tagger_v1, get_network, get_shim
+from spacy_lstm_tagger.model import build_lstm_tagger_v1
+from spacy_lstm_tagger.shim import get_network, get_shim
+from spacy_lstm_tagger.tagging import _encode
 from spacy_lstm_tagger.vocabulary import build_vocabulary_v1
 
 from .conftest import SMALL_MODEL, TEXTS, make_examples, make_pipeline
