@@ -13,7 +13,6 @@ from spacy import util
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline.trainable_pipe import TrainablePipe
-from spacy.scorer import Scorer
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
@@ -24,6 +23,7 @@ from .confidence import keep_confidence, register_confidence
 from .labels import LAYERS, Labels, collect_labels, gold_targets, label_values, read_tag_map
 from .loss import negative_log_likelihood, softmax
 from .model import create_network
+from .scorer import lstm_tagger_score
 from .tagging import score_tokens
 from .vocabulary import Vocabulary
 
@@ -104,30 +104,6 @@ def find_tagger(nlp: Language) -> "LSTMTaggerPipe":
         if isinstance(pipe, LSTMTaggerPipe):
             return pipe
     raise ValueError(f"The pipeline has no component of the factory 'lstm_tagger', only: {nlp.pipe_names}.")
-
-
-def lstm_tagger_score(examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
-    """Score fine-grained tags, coarse-grained tags and morphology.
-
-    examples (Iterable[Example]): The examples.
-    RETURNS (Dict[str, Any]): `tag_acc`, `pos_acc`, `morph_acc`, `morph_per_feat` and micro averages of the last.
-    """
-
-    def morph_key(token: Any, attr: str) -> int:
-        return int(getattr(token, attr).key)
-
-    examples = list(examples)
-    return {
-        **Scorer.score_token_attr(examples, "tag", **kwargs),
-        **Scorer.score_token_attr(examples, "pos", **kwargs),
-        **Scorer.score_token_attr(examples, "morph", getter=morph_key, **kwargs),
-        **Scorer.score_token_attr_per_feat(examples, "morph", getter=morph_key, **kwargs),
-    }
-
-
-def make_lstm_tagger_scorer() -> Callable[..., Dict[str, Any]]:
-    """RETURNS (Callable): The component's scorer."""
-    return lstm_tagger_score
 
 
 class LSTMTaggerPipe(TrainablePipe):
