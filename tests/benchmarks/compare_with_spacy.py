@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("treebank", type=Path)
     parser.add_argument("--configs", nargs="+", default=["fast", "accurate"])
     parser.add_argument("--work", type=Path, default=Path("benchmark"))
-    parser.add_argument("--lang", help="spaCy's language code; default: what TREEBANK's name begins with")
+    parser.add_argument("--lang", help="spaCy's language code; default: what the files' names begin with")
     parser.add_argument("--core", type=int, default=0, help="the core to run on")
     parser.add_argument("--repeat", type=int, default=4, help="how often the dev words are tagged in a round")
     options = parser.parse_args()
@@ -47,7 +47,7 @@ def main() -> None:
     paths = {part: convert(options.treebank, options.work, part) for part in ("train", "dev")}
 
     configs = {"spacy": options.work / "spacy.cfg"}
-    lang = options.lang or options.treebank.resolve().name.split("_")[0]
+    lang = options.lang or find(options.treebank, "train").name.split("_")[0]
     peer_config(lang, paths["train"]).to_disk(configs["spacy"])
     for name in options.configs:
         configs[name] = Path(str(files("spacy_lstm_tagger.configs") / f"{name}.cfg"))
@@ -64,16 +64,28 @@ def main() -> None:
         seconds = (options.work / name / "seconds.txt").read_text()
         speed = statistics.median(speeds[name])
         ratio = statistics.median(own / peer for own, peer in zip(speeds[name], speeds["spacy"]))
-        rows.append([name, *(f"{100 * x:.2f}" for x in scores), seconds, f"{speed / 1000:.1f}k", f"{ratio:.2f}"])
+        rows.append(
+            [
+                name,
+                *(f"{100 * x:.2f}" if x is not None else "-" for x in scores),
+                seconds,
+                f"{speed / 1000:.1f}k",
+                f"{ratio:.2f}",
+            ]
+        )
     header = ["", "UPOS", "XPOS", "UPOS+FEATS", "UPOS unknown", "training s", "words/s", "ratio"]
     print(f"\n{options.treebank.name}, dev, gold tokens, one thread")
     print(table(rows, header=header, divider=True, aligns=tuple("lrrrrrrr")))
 
 
+def find(treebank: Path, part: str) -> Path:
+    (path,) = treebank.glob(f"*-{part}.conllu")
+    return path
+
+
 def convert(treebank: Path, work: Path, part: str) -> Path:
-    (source,) = treebank.glob(f"*-{part}.conllu")
     target = work / f"{part}.spacy"
-    DocBin(docs=read_docs(source, spacy.vocab.Vocab())).to_disk(target)
+    DocBin(docs=read_docs(find(treebank, part), spacy.vocab.Vocab())).to_disk(target)
     return target
 
 
@@ -99,7 +111,7 @@ def train(config: Path, output: Path, paths: dict[str, Path], lang: str) -> None
     (output / "seconds.txt").write_text(f"{time.perf_counter() - start:.0f}")
 
 
-def accuracies(nlp: spacy.Language, dev: list[Doc], known: set[str]) -> list[float]:
+def accuracies(nlp: spacy.Language, dev: list[Doc], known: set[str]) -> list[float | None]:
     """UPOS, XPOS, UPOS and FEATS both right, UPOS of words that are not in the training data in any case."""
     right = {"pos": 0, "tag": 0, "both": 0, "unknown": 0}
     n_words = n_unknown = 0
@@ -112,7 +124,8 @@ def accuracies(nlp: spacy.Language, dev: list[Doc], known: set[str]) -> list[flo
             if gold.lower_ not in known:
                 n_unknown += 1
                 right["unknown"] += gold.pos_ == given.pos_
-    return [right["pos"] / n_words, right["tag"] / n_words, right["both"] / n_words, right["unknown"] / n_unknown]
+    tag = right["tag"] / n_words if any(doc.has_annotation("TAG") for doc in dev) else None
+    return [right["pos"] / n_words, tag, right["both"] / n_words, right["unknown"] / n_unknown]
 
 
 def measure_speeds(pipelines: dict[str, spacy.Language], dev: list[Doc], repeat: int) -> dict[str, list[float]]:
