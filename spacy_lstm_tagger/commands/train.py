@@ -85,6 +85,7 @@ def train(
         _read_checked(dev_path, vocab, format)
     else:
         train_path, dev_path = _hold_out(train_docs, train_path, output_path / "corpus", seed)
+        format = "spacy"
     settings: Dict[str, Any] = {
         "paths.train": str(train_path),
         "paths.dev": str(dev_path),

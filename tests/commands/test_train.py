@@ -55,6 +55,12 @@ def test_holds_out_a_tenth_and_says_so(run_spacy, tmp_path):
     assert f"Holding out {len(dev)} of {len(sentences)} sentences" in " ".join(done.stdout.split())
 
 
+def test_holds_out_sentences_of_a_form_that_is_named(run_spacy, tmp_path):
+    data = write(tmp_path / "data", "tsv")
+    train(run_spacy, data, tmp_path / "out", "--format", "tsv")
+    assert (tmp_path / "out" / "model-best").exists()
+
+
 def test_says_where_the_best_pipeline_is_and_how_good(run_spacy, tmp_path):
     done = train(run_spacy, SAMPLE, tmp_path / "out", "--dev", SAMPLE)
     assert str(tmp_path / "out" / "model-best") in done.stdout.splitlines()[-2]
