@@ -98,12 +98,14 @@ def replace_directory(path: Path) -> Iterator[Path]:
     path (Path): The directory to replace; it need not exist.
     YIELDS (Path): The directory to fill.
     """
+    path = path.resolve()
     new, old = path.with_name(f".{path.name}.new"), _interrupted(path)
     if old.exists() and not path.exists():
         old.rename(path)
-    for leftover in (new, old):
-        if leftover.exists():
-            shutil.rmtree(leftover)
+    if new.exists():
+        shutil.rmtree(new)
+    if old.exists():
+        _discard(old, path)
     new.mkdir(parents=True)
     try:
         yield new
@@ -114,7 +116,15 @@ def replace_directory(path: Path) -> Iterator[Path]:
         path.rename(old)
     new.rename(path)
     if old.exists():
-        shutil.rmtree(old)
+        _discard(old, path)
+
+
+def _discard(old: Path, path: Path) -> None:
+    """Remove the old directory, but keep what else somebody had in it."""
+    for entry in old.iterdir():
+        if entry.name not in PARTS and not (path / entry.name).exists():
+            entry.rename(path / entry.name)
+    shutil.rmtree(old)
 
 
 def _interrupted(path: Path) -> Path:

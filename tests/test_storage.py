@@ -198,3 +198,14 @@ def test_failed_save_leaves_nothing_new(trained, tmp_path, monkeypatch):
             trained.get_pipe("lstm_tagger").to_disk(path, exclude=["vocab"])
     assert directories(tmp_path) == ["lstm_tagger"]
     assert {name: (path / name).read_bytes() for name in FILES} == before
+
+
+def test_saving_keeps_other_files_of_the_directory(trained, tmp_path):
+    path = tmp_path / "mine"
+    path.mkdir()
+    (path / "notes.txt").write_text("precious")
+    for _ in range(2):
+        trained.get_pipe("lstm_tagger").to_disk(path, exclude=["vocab"])
+    assert (path / "notes.txt").read_text() == "precious"
+    assert set(directories(path)) == FILES | {"notes.txt"}
+    assert directories(tmp_path) == ["mine"]
