@@ -3,6 +3,7 @@
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy
+import torch
 from spacy.errors import Errors
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
@@ -31,10 +32,13 @@ def build_lstm_tagger_v1(
     bidirectional: bool = False,
     skip: bool = False,
     word_dropout: float = 0.0,
+    embedding_dropout: float = 0.0,
     include_static_vectors: bool = False,
+    tune_static_vectors: bool = False,
     window_size: int = 128,
     window_overlap: int = 32,
     cache_size: int = 50_000,
+    mixed_precision: bool = True,
     device: Optional[str] = None,
 ) -> Model[InT, OutT]:
     """Build an LSTM tagger: word types -> embeddings -> LSTM layers -> one linear head per layer of annotation.
@@ -44,17 +48,22 @@ def build_lstm_tagger_v1(
     vocabulary (Callable[[], Vocabulary]): What is read of a word.
     word_width (int): Width of a known word's embedding.
     affix_width (int): Width of each embedding of a prefix, a suffix or the shape.
-    character_width (int): Width of the vector that a convolution makes of a word's characters.
+    character_width (int): Width of the vector that an LSTM in both directions makes of a word's characters.
     mix_width (int): Width of a word's vector, mixed from all its embeddings. 0: they are concatenated.
     hidden_width (int): Units of the LSTM, in each layer and direction.
     depth (int): Number of LSTM layers.
     bidirectional (bool): Whether each layer reads a sentence in both directions.
     skip (bool): Whether layers of equal width are residual, and the heads also see the word's own vector.
     word_dropout (float): In training, a word that occurs n times is unknown at a rate of a / (a + n). This is a.
-    include_static_vectors (bool): Whether the vectors of the pipeline's vocab are part of a word's vector.
+    embedding_dropout (float): In training, the rate of dropout on what a word's vector is mixed from.
+    include_static_vectors (bool): Whether the vectors of the pipeline's vocab are part of a word's vector: with
+        `mix_width` projected together with its embeddings. They stay in the vocab, and are not stored a second time.
+    tune_static_vectors (bool): Whether training learns a correction for the static vector of each word that it sees.
     window_size (int): Longest sequence that is read as one, in words. What is longer is cut into windows.
     window_overlap (int): How many words two neighbouring windows share.
     cache_size (int): How many words' vectors are kept between batches, so that they need not be computed again.
+    mixed_precision (bool): Whether the LSTM is trained in bfloat16, on hardware that computes in it. Weights stay in
+        float32. Trained models tag in float32.
     device (Optional[str]): A torch device, such as "cuda:0". None follows spaCy's setting.
     RETURNS (Model[List[Doc], List[numpy.ndarray]]): Its output has a row of logits for each token, the heads side by
         side in the order of `NetworkSizes.n_labels`; rows of whitespace tokens are 0.
@@ -76,6 +85,7 @@ def build_lstm_tagger_v1(
                 "word_width": word_width,
                 "affix_width": affix_width,
                 "character_width": character_width,
+                "tune_vectors": tune_static_vectors,
                 "mix_width": mix_width,
                 "hidden_width": hidden_width,
                 "depth": depth,
@@ -83,10 +93,12 @@ def build_lstm_tagger_v1(
                 "skip": skip,
             },
             "word_dropout": word_dropout,
+            "embedding_dropout": embedding_dropout,
             "dropout_rate": 0.0,
             "include_static_vectors": include_static_vectors,
             "window_size": window_size,
             "window_overlap": window_overlap,
+            "mixed_precision": mixed_precision,
             "device": device,
             "type_cache": TypeCache(cache_size),
         },
@@ -161,11 +173,17 @@ def _begin_update(
     network = get_network(model)
     orths, types = numpy.unique(windows.orths, return_inverse=True)
     word_types = look_up_types(model, vocab, orths.tolist())
-    if model.attrs["word_dropout"] and model.attrs["dropout_rate"]:
+    dropout = model.attrs["dropout_rate"]
+    if model.attrs["word_dropout"] and dropout:
         word_types = _forget_words(model, word_types)
-    device = word_types.words
+    words = word_types.words
     logits = network(
-        word_types, to_tensor(types, device), to_tensor(windows.lengths, device), model.attrs["dropout_rate"]
+        word_types,
+        to_tensor(types, words),
+        to_tensor(windows.lengths, words),
+        dropout,
+        model.attrs["embedding_dropout"] if dropout else 0.0,
+        torch.bfloat16 if model.attrs["mixed_precision"] and computes_bfloat16(words.device) else torch.float32,
     )
     taken = windows.targets >= 0
     targets = windows.targets[taken]
@@ -182,6 +200,14 @@ def _begin_update(
 
 def _no_gradient(d_scores: OutT) -> InT:
     return []
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """RETURNS (bool): Whether the device computes in bfloat16. Where it does not, bfloat16 is many times slower."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    has_instructions = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return has_instructions and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _forget_words(model: Model[InT, OutT], types: WordTypes) -> WordTypes:

@@ -7,6 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
+# Words whose characters are read in one go in training: sorted by length, so that there is little padding.
+WORDS_PER_PART = 128
+
+
 class NetworkSizes(NamedTuple):
     """Everything that the shape of a :class:`LSTMTagger` depends on.
 
@@ -16,8 +20,9 @@ class NetworkSizes(NamedTuple):
     :param n_labels: labels of each head, by the head's name.
     :param word_width: width of a word's embedding.
     :param affix_width: width of an embedding of a prefix, a suffix or a shape.
-    :param character_width: output width of the character convolution.
+    :param character_width: width of the vector that is made of a word's characters.
     :param vector_width: width of the static vectors; 0 if there are none.
+    :param tune_vectors: whether a correction is learned for the static vector of each known word.
     :param mix_width: width to which all the embeddings of a word are mixed; 0 concatenates them.
     :param hidden_width: units of each LSTM layer and direction.
     :param depth: number of LSTM layers.
@@ -33,6 +38,7 @@ class NetworkSizes(NamedTuple):
     affix_width: int
     character_width: int
     vector_width: int
+    tune_vectors: bool
     mix_width: int
     hidden_width: int
     depth: int
@@ -59,13 +65,15 @@ class Sentences(NamedTuple):
     *Shape:* ``rightwards`` and ``leftwards`` ``(longest, n_sentences)`` hold for each cell of a padded
     batch the token that stands there, read from the left and from the right. Padding repeats a token of
     the sentence: it always comes after the real tokens, so no real token sees it.
-    ``rightwards_cells`` and ``leftwards_cells`` ``(n_tokens,)`` hold for each token its cell.
+    ``rightwards_cells`` and ``leftwards_cells`` ``(n_tokens,)`` hold for each token its cell, ``sentence``
+    ``(n_tokens,)`` the number of its sentence.
     """
 
     rightwards: Tensor
     leftwards: Tensor
     rightwards_cells: Tensor
     leftwards_cells: Tensor
+    sentence: Tensor
 
     @classmethod
     def from_lengths(cls, lengths: Tensor) -> "Sentences":
@@ -86,6 +94,7 @@ class Sentences(NamedTuple):
             leftwards=starts + lengths - 1 - from_left,
             rightwards_cells=step * n_sentences + sentence,
             leftwards_cells=(lengths[sentence] - 1 - step) * n_sentences + sentence,
+            sentence=sentence,
         )
 
 
@@ -113,30 +122,44 @@ class LSTMTagger(nn.Module):
             width += self.encoder.width
         self.heads = nn.ModuleDict({name: make_head(width, n) for name, n in sizes.n_labels.items()})
 
-    def forward(self, types: WordTypes, tokens: Tensor, lengths: Tensor, dropout: float = 0.0) -> Tensor:
+    def forward(
+        self,
+        types: WordTypes,
+        tokens: Tensor,
+        lengths: Tensor,
+        dropout: float = 0.0,
+        embedding_dropout: float = 0.0,
+        precision: torch.dtype = torch.float32,
+    ) -> Tensor:
         """Score every label for every token.
 
         :param types: the distinct words of the batch.
         :param tokens: for each token its row in ``types``, sentence after sentence. *Shape:* ``(n_tokens,)``
         :param lengths: number of tokens of each sentence. *Shape:* ``(n_sentences,)``
         :param dropout: rate of dropout on word vectors, between layers and before the heads.
+        :param embedding_dropout: rate of dropout on what word vectors are made of.
+        :param precision: in which the LSTM computes.
         :returns: logits, the heads side by side. *Shape:* ``(n_tokens, n_labels)``
         """
-        return self.score(self.encoder(types).index_select(0, tokens), lengths, dropout)
+        vectors = self.encoder.encode_by_length(types, embedding_dropout)
+        return self.score(vectors.index_select(0, tokens), lengths, dropout, precision)
 
-    def score(self, words: Tensor, lengths: Tensor, dropout: float = 0.0) -> Tensor:
+    def score(
+        self, words: Tensor, lengths: Tensor, dropout: float = 0.0, precision: torch.dtype = torch.float32
+    ) -> Tensor:
         """Score every label for every token, from the vectors of the words.
 
         :param words: word vectors, sentence after sentence. *Shape:* ``(n_tokens, encoder.width)``
         :param lengths: number of tokens of each sentence. *Shape:* ``(n_sentences,)``
         :param dropout: rate of dropout on word vectors, between layers and before the heads.
+        :param precision: in which the LSTM computes.
         :returns: logits, the heads side by side. *Shape:* ``(n_tokens, n_labels)``
         """
         sentences = Sentences.from_lengths(lengths)
-        words = drop(words, dropout)
+        words = drop(words, dropout, sentences.sentence)
         hidden = words
         for layer in self.layers:
-            hidden = drop(layer(hidden, sentences), dropout)
+            hidden = drop(layer(hidden, sentences, precision), dropout, sentences.sentence)
         if self.sizes.skip:
             hidden = torch.cat([hidden, words], dim=1)
         return torch.cat([head(hidden) for head in self.heads.values()], dim=1)
@@ -153,6 +176,10 @@ class WordEncoder(nn.Module):
         self.characters: Optional[CharacterEncoder] = None
         if sizes.n_characters:
             self.characters = CharacterEncoder(sizes.n_characters, sizes.character_width)
+        self.corrections: Optional[nn.Embedding] = None
+        if sizes.tune_vectors and sizes.vector_width:
+            self.corrections = nn.Embedding(sizes.n_words, sizes.vector_width, padding_idx=0)
+            nn.init.zeros_(self.corrections.weight)
         self.width = (
             sizes.word_width
             + len(self.affixes) * sizes.affix_width
@@ -164,31 +191,51 @@ class WordEncoder(nn.Module):
             self.mix = nn.Sequential(nn.Linear(self.width, sizes.mix_width), nn.GELU(), nn.LayerNorm(sizes.mix_width))
             self.width = sizes.mix_width
 
-    def forward(self, types: WordTypes) -> Tensor:
+    def forward(self, types: WordTypes, dropout: float = 0.0) -> Tensor:
         """Encode word types.
 
-        *Shape:* ``(n_types, width)``
+        :param dropout: rate of dropout on the embeddings.
+        :returns: *Shape:* ``(n_types, width)``
         """
         parts: List[Tensor] = [self.word(types.words)]
         parts += [table(rows) for table, rows in zip(self.affixes, types.affixes.unbind(1))]
         if self.characters is not None:
             parts.append(self.characters(types.characters))
         if types.vectors is not None:
-            parts.append(types.vectors)
-        vectors = torch.cat(parts, dim=1)
+            parts.append(types.vectors if self.corrections is None else types.vectors + self.corrections(types.words))
+        vectors = functional.dropout(torch.cat(parts, dim=1), dropout, training=dropout > 0)
         return vectors if self.mix is None else self.mix(vectors)
+
+    def encode_by_length(self, types: WordTypes, dropout: float) -> Tensor:
+        """Encode word types, short words apart from long ones: the same vectors, in less time.
+
+        :param dropout: rate of dropout on the embeddings.
+        :returns: *Shape:* ``(n_types, width)``
+        """
+        if self.characters is None:
+            return self(types, dropout)
+        lengths = (types.characters > 0).sum(1).clamp(min=1)
+        order = lengths.argsort(stable=True)
+        encoded = []
+        for rows in order.split(WORDS_PER_PART):
+            part = WordTypes(*(table[rows] for table in types if table is not None))
+            encoded.append(self(part._replace(characters=part.characters[:, : lengths[rows[-1]]]), dropout))
+        return torch.cat(encoded).index_select(0, order.argsort())
 
 
 class CharacterEncoder(nn.Module):
-    """Read the characters of a word with a convolution of width 3 and keep each channel's maximum.
+    """Read the characters of a word with an LSTM from both ends, and keep the last state of each.
 
-    Source: dos Santos & Zadrozny (2014), https://proceedings.mlr.press/v32/santos14.html
+    Source: Ling et al. (2015), https://aclanthology.org/D15-1176
     """
 
     def __init__(self, n_characters: int, width: int, embedding_width: int = 32) -> None:
         super().__init__()
+        if width % 2:
+            raise ValueError(f"character_width must be even, half of it for each direction, not {width}.")
         self.embedding = nn.Embedding(n_characters, embedding_width, padding_idx=0)
-        self.convolution = nn.Conv1d(embedding_width, width, kernel_size=3, padding=1)
+        self.rightwards = nn.LSTM(embedding_width, width // 2)
+        self.leftwards = nn.LSTM(embedding_width, width // 2)
 
     def forward(self, characters: Tensor) -> Tensor:
         """Encode words from their characters.
@@ -196,10 +243,15 @@ class CharacterEncoder(nn.Module):
         :param characters: rows of the character table, 0 after a word's end. *Shape:* ``(n_types, n_positions)``
         :returns: *Shape:* ``(n_types, width)``
         """
-        # shape: (n_types, width, n_positions)
-        hidden = self.convolution(self.embedding(characters).transpose(1, 2))
-        beyond_word = (characters == 0).unsqueeze(1)
-        return functional.relu(hidden.masked_fill(beyond_word, -torch.inf).amax(dim=2))
+        # shape: (n_positions, n_types)
+        rightwards = characters.t()
+        last = ((rightwards > 0).sum(0) - 1).clamp(min=0)
+        positions = torch.arange(len(rightwards), device=characters.device).unsqueeze(1)
+        leftwards = rightwards.gather(0, (last - positions).clamp(min=0))
+        words = torch.arange(len(characters), device=characters.device)
+        from_left = self.rightwards(self.embedding(rightwards))[0][last, words]
+        from_right = self.leftwards(self.embedding(leftwards))[0][last, words]
+        return torch.cat([from_left, from_right], dim=1)
 
 
 class LSTMLayer(nn.Module):
@@ -216,28 +268,31 @@ class LSTMLayer(nn.Module):
         self.width = hidden_width * (2 if bidirectional else 1)
         self.residual = residual and self.width == width
 
-    def forward(self, tokens: Tensor, sentences: Sentences) -> Tensor:
+    def forward(self, tokens: Tensor, sentences: Sentences, precision: torch.dtype) -> Tensor:
         """Read the sentences.
 
         :param tokens: *Shape:* ``(n_tokens, input width)``
+        :param precision: in which the LSTM computes.
         :returns: hidden states. *Shape:* ``(n_tokens, width)``
         """
-        hidden = read(self.rightwards, tokens, sentences.rightwards, sentences.rightwards_cells)
+        hidden = read(self.rightwards, tokens, sentences.rightwards, sentences.rightwards_cells, precision)
         if self.leftwards is not None:
-            from_right = read(self.leftwards, tokens, sentences.leftwards, sentences.leftwards_cells)
+            from_right = read(self.leftwards, tokens, sentences.leftwards, sentences.leftwards_cells, precision)
             hidden = torch.cat([hidden, from_right], dim=1)
         return hidden + tokens if self.residual else hidden
 
 
-def read(lstm: nn.LSTM, tokens: Tensor, order: Tensor, cells: Tensor) -> Tensor:
+def read(lstm: nn.LSTM, tokens: Tensor, order: Tensor, cells: Tensor, precision: torch.dtype) -> Tensor:
     """Run an LSTM over tokens laid out in the given order and bring the states back to the tokens.
 
     *Shape:* ``tokens (n_tokens, width)``, ``order (longest, n_sentences)``, ``cells (n_tokens,)``,
     result ``(n_tokens, hidden_width)``
     """
     # The gradient of index_select is the same in every run, that of indexing is not where there are threads.
-    states: Tensor = lstm(tokens.index_select(0, order.flatten()).unflatten(0, order.shape))[0]
-    return states.flatten(0, 1).index_select(0, cells)
+    inputs = tokens.index_select(0, order.flatten()).unflatten(0, order.shape)
+    with torch.autocast(tokens.device.type, precision, enabled=precision is not torch.float32):
+        states: Tensor = lstm(inputs)[0]
+    return states.to(tokens.dtype).flatten(0, 1).index_select(0, cells)
 
 
 def make_head(width: int, n_labels: int) -> nn.Linear:
@@ -248,6 +303,15 @@ def make_head(width: int, n_labels: int) -> nn.Linear:
     return head
 
 
-def drop(values: Tensor, rate: float) -> Tensor:
-    """Dropout at a rate that is given with each call, so that prediction leaves no flag to reset."""
-    return functional.dropout(values, rate) if rate else values
+def drop(tokens: Tensor, rate: float, sentence: Tensor) -> Tensor:
+    """Dropout of the same units in all of a sentence, at a rate that is given with each call, so that
+    prediction leaves no flag to reset.
+
+    Variational dropout: Gal & Ghahramani (2016), https://arxiv.org/abs/1512.05287
+
+    *Shape:* ``tokens (n_tokens, width)``, ``sentence (n_tokens,)``, result ``(n_tokens, width)``
+    """
+    if not rate:
+        return tokens
+    kept = functional.dropout(tokens.new_ones(int(sentence[-1]) + 1, tokens.shape[1]), rate)
+    return tokens * kept.index_select(0, sentence)

@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy
 import pytest
 import spacy
@@ -23,12 +25,28 @@ def concatenate(scores):
 
 
 def test_predict_equals_begin_update_without_dropout(trained):
-    model = trained.get_pipe("lstm_tagger").model
+    model = trained.get_pipe("lstm_tagger").model.copy()
     set_dropout_rate(model, 0.0)
     docs = make_docs(trained)
-    trained_scores, _ = model.begin_update(docs)
-    for predicted, scores in zip(model.predict(docs), trained_scores):
-        numpy.testing.assert_allclose(predicted, scores, atol=1e-5)
+    for mixed_precision, tolerance in ((False, 1e-5), (True, 0.2)):
+        model.attrs["mixed_precision"] = mixed_precision
+        trained_scores, _ = model.begin_update(docs)
+        for predicted, scores in zip(model.predict(docs), trained_scores):
+            numpy.testing.assert_allclose(predicted, scores, atol=tolerance)
+
+
+def test_mixed_precision_needs_hardware_for_it(trained, monkeypatch):
+    model = trained.get_pipe("lstm_tagger").model.copy()
+    set_dropout_rate(model, 0.0)
+    docs = make_docs(trained)
+    scores = {}
+    for wanted, there in product((False, True), repeat=2):
+        monkeypatch.setattr("spacy_lstm_tagger.model.computes_bfloat16", lambda device, there=there: there)
+        model.attrs["mixed_precision"] = wanted
+        scores[wanted, there] = concatenate(model.begin_update(docs)[0])
+    numpy.testing.assert_array_equal(scores[False, True], scores[False, False])
+    numpy.testing.assert_array_equal(scores[True, False], scores[False, False])
+    assert not numpy.array_equal(scores[True, True], scores[False, False])
 
 
 def test_batched_equals_alone(trained):
@@ -53,7 +71,7 @@ def test_docs_without_words_score_zero(trained, texts):
 def test_gradient_equals_numerical_gradient(trained, name):
     """Through docs and windows that overlap, from the scores of the thinc model to the weights of the torch one."""
     model = trained.get_pipe("lstm_tagger").model.copy()
-    model.attrs.update(window_size=4, window_overlap=2)
+    model.attrs.update(window_size=4, window_overlap=2, mixed_precision=False)
     set_dropout_rate(model, 0.0)
     get_shim(model).module = get_network(model).double()  # differences of floats would be too coarse
     docs = make_docs(trained)
@@ -187,6 +205,22 @@ def test_static_vectors_are_stored_with_the_vocab_alone():
     numpy.testing.assert_array_equal(
         tagger.model.predict([doc])[0], again.get_pipe("lstm_tagger").model.predict([same_doc])[0]
     )
+
+
+def test_tuned_static_vectors_learn_a_correction_of_known_words():
+    nlp = spacy.blank("en")
+    vectors = numpy.random.default_rng(0).normal(size=(2, 4)).astype("float32")
+    nlp.vocab.vectors = Vectors(data=vectors.copy(), keys=["dog", "Zyx"], strings=nlp.vocab.strings)
+    settings = {**SMALL_MODEL, "include_static_vectors": True, "tune_static_vectors": True}
+    tagger = nlp.add_pipe("lstm_tagger", config={"model": settings})
+    optimizer = nlp.initialize(lambda: make_examples(nlp))
+    corrections = get_network(tagger.model).encoder.corrections.weight
+    assert corrections.shape == (len(tagger.vocabulary) + 1, 4) and not corrections.any()
+    for _ in range(3):
+        nlp.update(make_examples(nlp), sgd=optimizer)
+    rows = tagger.vocabulary.look_up(["dog", "Zyx"]).words
+    assert corrections[rows[0]].any() and not corrections[rows[1]].any()
+    numpy.testing.assert_array_equal(nlp.vocab.vectors.data, vectors)
 
 
 def test_static_vectors_without_vectors_is_spacys_error():

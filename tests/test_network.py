@@ -6,7 +6,7 @@ import numpy
 import pytest
 import torch
 
-from spacy_lstm_tagger.network import LSTMTagger, NetworkSizes, Sentences, WordTypes
+from spacy_lstm_tagger.network import LSTMTagger, NetworkSizes, Sentences, WordTypes, drop
 
 TEXTBOOK = {
     "n_words": 9,
@@ -17,6 +17,7 @@ TEXTBOOK = {
     "affix_width": 0,
     "character_width": 0,
     "vector_width": 0,
+    "tune_vectors": False,
     "mix_width": 0,
     "hidden_width": 6,
     "depth": 1,
@@ -32,6 +33,7 @@ RICH = {
     "affix_width": 3,
     "character_width": 4,
     "vector_width": 2,
+    "tune_vectors": False,
     "mix_width": 8,
     "hidden_width": 4,
     "depth": 2,
@@ -81,7 +83,7 @@ class Reference:
         for i in range(len(self.sizes.n_affixes)):
             parts.append(w[f"encoder.affixes.{i}.weight"][types.affixes[row, i]])
         if self.sizes.n_characters:
-            parts.append(self.convolve([c for c in types.characters[row].tolist() if c]))
+            parts.append(self.spell([c for c in types.characters[row].tolist() if c]))
         if types.vectors is not None:
             parts.append(types.vectors[row].double().numpy())
         x = numpy.concatenate(parts)
@@ -92,23 +94,15 @@ class Reference:
         x = (x - x.mean()) / numpy.sqrt(x.var() + 1e-5)
         return x * w["encoder.mix.2.weight"] + w["encoder.mix.2.bias"]
 
-    def convolve(self, characters):
-        w = self.weights
-        embedded = [w["encoder.characters.embedding.weight"][c] for c in characters]
-        zeros = numpy.zeros_like(embedded[0])
-        embedded = [zeros, *embedded, zeros]
-        kernel = w["encoder.characters.convolution.weight"]  # (width, embedding_width, 3)
-        best = numpy.full(kernel.shape[0], -numpy.inf)
-        for i in range(len(characters)):
-            value = w["encoder.characters.convolution.bias"].copy()
-            for offset in range(3):
-                value += kernel[:, :, offset] @ embedded[i + offset]
-            best = numpy.maximum(best, value)
-        return numpy.maximum(best, 0)
+    def spell(self, characters):
+        embedded = [self.weights["encoder.characters.embedding.weight"][c] for c in characters]
+        from_left = self.read("encoder.characters.rightwards", embedded)
+        from_right = self.read("encoder.characters.leftwards", embedded[::-1])
+        return numpy.concatenate([from_left[-1], from_right[-1]])
 
     def read(self, prefix, inputs):
         w = self.weights
-        hidden = cell = numpy.zeros(self.sizes.hidden_width)
+        hidden = cell = numpy.zeros(w[f"{prefix}.weight_hh_l0"].shape[1])
         states = []
         for x in inputs:
             gates = w[f"{prefix}.weight_ih_l0"] @ x + w[f"{prefix}.bias_ih_l0"]
@@ -193,13 +187,40 @@ def test_options_off_is_the_textbook_network():
     }
 
 
-def test_dropout_changes_scores_only_when_asked_for():
+@pytest.mark.parametrize("kind", ["dropout", "embedding_dropout"])
+def test_dropout_changes_scores_only_when_asked_for(kind):
     network, types = make(RICH), make_types(RICH)
     tokens, lengths = torch.arange(10), torch.tensor([4, 6])
     with torch.no_grad():
         plain = network(types, tokens, lengths)
         assert torch.equal(network(types, tokens, lengths), plain)
-        assert not torch.equal(network(types, tokens, lengths, dropout=0.5), plain)
+        assert not torch.equal(network(types, tokens, lengths, **{kind: 0.5}), plain)
+
+
+def test_dropout_takes_the_same_units_in_all_of_a_sentence():
+    torch.manual_seed(0)
+    dropped = drop(torch.ones(6, 100), 0.5, torch.tensor([0, 0, 0, 0, 1, 1]))
+    assert set(dropped.flatten().tolist()) == {0.0, 2.0}
+    assert torch.equal(dropped[:4], dropped[:1].expand(4, 100)) and torch.equal(dropped[4], dropped[5])
+    assert not torch.equal(dropped[0], dropped[4])
+
+
+def test_words_encoded_by_length_have_the_vectors_that_they_have_together(monkeypatch):
+    monkeypatch.setattr("spacy_lstm_tagger.network.WORDS_PER_PART", 3)
+    network, types = make(RICH), make_types(RICH)
+    with torch.no_grad():
+        torch.testing.assert_close(network.encoder.encode_by_length(types, 0.0), network.encoder(types))
+
+
+@pytest.mark.parametrize("sizes", [TEXTBOOK, RICH])
+def test_bfloat16_is_near_float32(sizes):
+    network, types = make(sizes), make_types(sizes)
+    tokens, lengths = torch.arange(10), torch.tensor([4, 6])
+    with torch.no_grad():
+        scores = network(types, tokens, lengths, precision=torch.bfloat16)
+        exact = network(types, tokens, lengths)
+    assert scores.dtype == torch.float32 and not torch.equal(scores, exact)
+    torch.testing.assert_close(scores, exact, rtol=0, atol=0.01)
 
 
 @pytest.mark.parametrize("lengths", [[1], [4], [1, 1], [3, 1, 5, 2]])
