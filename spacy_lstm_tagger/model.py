@@ -1,5 +1,6 @@
 """The border between spaCy and torch: a thinc model that reads docs and scores labels with the network."""
 
+import warnings
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy
@@ -64,7 +65,8 @@ def build_lstm_tagger_v1(
     cache_size (int): How many words' vectors are kept between batches, so that they need not be computed again.
     mixed_precision (bool): Whether the LSTM is trained in bfloat16, on hardware that computes in it. Weights stay in
         float32. Trained models tag in float32.
-    device (Optional[str]): A torch device, such as "cuda:0". None follows spaCy's setting.
+    device (Optional[str]): A torch device, such as "cuda:0", for where spaCy is not set to use a GPU (that takes
+        CuPy, this does not). Without such a device the network stays on the CPU, with a warning.
     RETURNS (Model[List[Doc], List[numpy.ndarray]]): Its output has a row of logits for each token, the heads side by
         side in the order of `NetworkSizes.n_labels`; rows of whitespace tokens are 0.
     """
@@ -140,8 +142,20 @@ def load_network(model: Model[InT, OutT], sizes: Optional[Dict[str, Any]], weigh
 
 
 def _set_network(model: Model[InT, OutT], network: LSTMTagger) -> None:
-    get_shim(model).module = network.to(model.attrs["device"] or get_torch_default_device())
+    get_shim(model).module = network.to(_find_device(model.attrs["device"]))
     model.set_dim("nO", sum(network.sizes.n_labels.values()), force=True)
+
+
+def _find_device(configured: Optional[str]) -> torch.device:
+    """What spaCy is set to use, if that is a GPU; else what the config says, if it is there."""
+    device = torch.device(get_torch_default_device())
+    if configured is None or device.type != "cpu":
+        return device
+    wanted = torch.device(configured)
+    if wanted.type == "cuda" and (wanted.index or 0) >= torch.cuda.device_count():
+        warnings.warn(f"There is no device '{configured}' here, so the LSTM tagger computes on the CPU.", stacklevel=2)
+        return device
+    return wanted
 
 
 def forward(model: Model[InT, OutT], docs: InT, is_train: bool) -> Tuple[OutT, Callable[[OutT], InT]]:

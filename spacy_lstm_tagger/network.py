@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-
 # Words whose characters are read in one go in training: sorted by length, so that there is little padding.
 WORDS_PER_PART = 128
 

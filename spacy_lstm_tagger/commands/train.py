@@ -11,7 +11,9 @@ from spacy.cli._util import parse_config_overrides
 from spacy.cli.train import train as spacy_train
 from spacy.tokens import Doc, DocBin
 from spacy.training.loop import DIR_MODEL_BEST
+from spacy.util import load_config
 from spacy.vocab import Vocab
+from thinc.compat import has_cupy_gpu, has_torch_cuda_gpu
 from wasabi import msg
 
 from ..labels import LAYERS, NAMES, collect_labels
@@ -92,9 +94,12 @@ def train(
         "system.seed": seed,
         **({} if lang is None else {"nlp.lang": lang}),
         **({} if format is None else {"corpora.train.format": format, "corpora.dev.format": format}),
-        **overrides,
     }
     with as_file(_find_config(str(config))) as config_path:
+        if gpu_id >= 0 and not has_cupy_gpu:
+            settings.update(_device_settings(config_path, gpu_id))
+            gpu_id = -1
+        settings.update(overrides)
         spacy_train(config_path, output_path, use_gpu=gpu_id, overrides=settings)
     best = output_path / DIR_MODEL_BEST
     performance = srsly.read_json(best / "meta.json")["performance"]
@@ -112,6 +117,15 @@ def _find_config(config: str) -> Any:
     if not Path(config).is_file():
         raise ValueError(f"There is no config '{config}'. Use {', '.join(sorted(shipped))}, or the path of a file.")
     return Path(config)
+
+
+def _device_settings(config_path: Path, gpu_id: int) -> Dict[str, str]:
+    """Settings by which the taggers use a GPU. spaCy itself needs CuPy for that, PyTorch does not."""
+    if not has_torch_cuda_gpu:
+        raise ValueError(f"--gpu-id {gpu_id}: PyTorch finds no CUDA device. Use -1 to train on the CPU.")
+    components = load_config(config_path)["components"]
+    taggers = [name for name, component in components.items() if component.get("factory") == "lstm_tagger"]
+    return {f"components.{name}.model.device": f"cuda:{gpu_id}" for name in taggers}
 
 
 def _read_checked(path: Path, vocab: Vocab, format: Optional[str]) -> List[Doc]:

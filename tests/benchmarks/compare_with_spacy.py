@@ -1,18 +1,21 @@
 """Train and measure this package's configs and spaCy's tagger + morphologizer on one treebank, in one run.
 
-    python tests/benchmarks/compare_with_spacy.py TREEBANK [--configs fast accurate] [--work DIR]
+    python tests/benchmarks/compare_with_spacy.py TREEBANK [--configs fast accurate] [--seeds 0 1 2] [--work DIR]
 
 TREEBANK is a directory with files named *-train.conllu and *-dev.conllu. Each pipeline is trained on one thread with
 `spacy train`, on gold tokens; speeds are taken in turns in one process on one core. A pipeline that is in DIR
-already is not trained again.
+already is not trained again. Accuracies are means over the seeds; speed is that of the first seed's pipelines.
 """
 
 import argparse
+import json
 import os
+import re
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -31,10 +34,15 @@ from spacy_lstm_tagger.treebank import read_docs
 ROUNDS = 5
 
 
+SPACY = "spacy"
+CHANGES = {"": str, "lower-cased": str.lower, "upper-cased": str.upper}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("treebank", type=Path)
     parser.add_argument("--configs", nargs="+", default=["fast", "accurate"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--work", type=Path, default=Path("benchmark"))
     parser.add_argument("--lang", help="spaCy's language code; default: what the files' names begin with")
     parser.add_argument("--core", type=int, default=0, help="the core to run on")
@@ -46,36 +54,43 @@ def main() -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     paths = {part: convert(options.treebank, options.work, part) for part in ("train", "dev")}
 
-    configs = {"spacy": options.work / "spacy.cfg"}
+    configs = {SPACY: options.work / "spacy.cfg"}
     lang = options.lang or find(options.treebank, "train").name.split("_")[0]
-    peer_config(lang, paths["train"]).to_disk(configs["spacy"])
+    peer_config(lang, paths["train"]).to_disk(configs[SPACY])
     for name in options.configs:
         configs[name] = Path(str(files("spacy_lstm_tagger.configs") / f"{name}.cfg"))
-    for name, config in configs.items():
-        train(config, options.work / name, paths, lang)
-    pipelines = {name: spacy.load(options.work / name / "model-best") for name in configs}
+    outputs = {name: {seed: options.work / f"{name}-{seed}" for seed in options.seeds} for name in configs}
+    for seed in options.seeds:
+        for name, config in configs.items():
+            train(config, outputs[name][seed], paths, lang, seed)
 
-    dev = list(read_docs(paths["dev"], pipelines["spacy"].vocab))
-    known = {token.lower_ for doc in read_docs(paths["train"], pipelines["spacy"].vocab) for token in doc}
-    speeds = measure_speeds(pipelines, dev, options.repeat)
-    rows = []
-    for name, nlp in pipelines.items():
-        scores = accuracies(nlp, dev, known)
-        seconds = (options.work / name / "seconds.txt").read_text()
+    pipelines = {name: [spacy.load(path / "model-best") for path in outputs[name].values()] for name in configs}
+    dev = list(read_docs(paths["dev"], spacy.vocab.Vocab()))
+    known = {token.lower_ for doc in read_docs(paths["train"], spacy.vocab.Vocab()) for token in doc}
+    speeds = measure_speeds({name: trained[0] for name, trained in pipelines.items()}, dev, options.repeat)
+    rows, details = [], []
+    for name, trained in pipelines.items():
+        scores = [accuracies(nlp, dev, known) for nlp in trained]
+        seconds = [training_times(outputs[name][seed], outputs[SPACY][seed]) for seed in options.seeds]
         speed = statistics.median(speeds[name])
-        ratio = statistics.median(own / peer for own, peer in zip(speeds[name], speeds["spacy"]))
-        rows.append(
-            [
-                name,
-                *(f"{100 * x:.2f}" if x is not None else "-" for x in scores),
-                seconds,
-                f"{speed / 1000:.1f}k",
-                f"{ratio:.2f}",
-            ]
-        )
-    header = ["", "UPOS", "XPOS", "UPOS+FEATS", "UPOS unknown", "training s", "words/s", "ratio"]
-    print(f"\n{options.treebank.name}, dev, gold tokens, one thread")
-    print(table(rows, header=header, divider=True, aligns=tuple("lrrrrrrr")))
+        ratio = statistics.median(own / peer for own, peer in zip(speeds[name], speeds[SPACY]))
+        times = [f"{statistics.mean(column):.0f}" for column in zip(*seconds)]
+        rows.append([name, *map(percent, map(mean, zip(*scores))), *times, f"{speed / 1000:.1f}k", f"{ratio:.2f}"])
+        details += [[name, str(seed), *map(percent, row)] for seed, row in zip(options.seeds, scores)]
+    accuracy_names = ["UPOS", "XPOS", "UPOS+FEATS", "UPOS unknown", "UPOS lower-cased", "UPOS upper-cased"]
+    header = ["", *accuracy_names, "s to spaCy's best", "training s", "words/s", "ratio"]
+    print(f"\n{options.treebank.name}, dev, gold tokens, one thread, mean of seeds {options.seeds}")
+    print(table(rows, header=header, divider=True, aligns=tuple("l" + "r" * 10)))
+    if len(options.seeds) > 1:
+        print(table(details, header=["", "seed", *accuracy_names], divider=True, aligns=tuple("l" + "r" * 7)))
+
+
+def mean(values: tuple[float | None, ...]) -> float | None:
+    return None if None in values else statistics.mean(values)
+
+
+def percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f}"
 
 
 def find(treebank: Path, part: str) -> Path:
@@ -100,32 +115,63 @@ def peer_config(lang: str, train_path: Path) -> Config:
     return config
 
 
-def train(config: Path, output: Path, paths: dict[str, Path], lang: str) -> None:
-    if (output / "seconds.txt").exists():
+def train(config: Path, output: Path, paths: dict[str, Path], lang: str, seed: int) -> None:
+    """Train, and keep what the command prints, with the seconds after which it does."""
+    log = output / "log.json"
+    if log.exists():
         return
     command = [sys.executable, "-m", "spacy", "train", str(config), "--output", str(output), f"--nlp.lang={lang}"]
     command += [f"--paths.{part}={path}" for part, path in paths.items()]
     command += [f"--corpora.{part}.gold_preproc=true" for part in paths]
+    command += [f"--system.seed={seed}"]
     start = time.perf_counter()
-    subprocess.run(command, check=True)
-    (output / "seconds.txt").write_text(f"{time.perf_counter() - start:.0f}")
+    lines = []
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "ANSI_COLORS_DISABLED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lines.append([time.perf_counter() - start, line.rstrip()])
+    if process.returncode:
+        raise SystemExit(f"{command} failed.")
+    log.write_text(json.dumps(lines))
+
+
+def training_times(output: Path, peer: Path) -> tuple[float, float]:
+    """Seconds until a pipeline has tag_acc and pos_acc of the best one that spaCy's training found, and in all."""
+    best = max((scores for _, scores in evaluations(peer)), key=lambda scores: scores["SCORE"])
+    names = [name for name in ("TAG_ACC", "POS_ACC") if name in best]
+    passed = (s for s, scores in evaluations(output) if all(scores[name] >= best[name] for name in names))
+    return next(passed, float("nan")), json.loads((output / "log.json").read_text())[-1][0]
+
+
+def evaluations(output: Path) -> list[tuple[float, dict[str, float]]]:
+    """The rows that spaCy prints in training: when, and the scores by the names in the table's head."""
+    rows: list[tuple[float, dict[str, float]]] = []
+    names: list[str] = []
+    for seconds, line in json.loads((output / "log.json").read_text()):
+        cells = re.split(r" {2,}", line.strip())
+        if cells[0] == "E":
+            names = cells
+        elif names and len(line.split()) == len(names) and cells[0].isdigit():
+            rows.append((seconds, dict(zip(names, map(float, line.split())))))
+    return rows
 
 
 def accuracies(nlp: spacy.Language, dev: list[Doc], known: set[str]) -> list[float | None]:
-    """UPOS, XPOS, UPOS and FEATS both right, UPOS of words that are not in the training data in any case."""
-    right = {"pos": 0, "tag": 0, "both": 0, "unknown": 0}
-    n_words = n_unknown = 0
-    for gold_doc, doc in zip(dev, nlp.pipe([copy_words(nlp, doc) for doc in dev])):
-        for gold, given in zip(gold_doc, doc):
-            n_words += 1
-            right["pos"] += gold.pos_ == given.pos_
-            right["tag"] += gold.tag_ == given.tag_
-            right["both"] += gold.pos_ == given.pos_ and str(gold.morph) == str(given.morph)
-            if gold.lower_ not in known:
-                n_unknown += 1
-                right["unknown"] += gold.pos_ == given.pos_
-    tag = right["tag"] / n_words if any(doc.has_annotation("TAG") for doc in dev) else None
-    return [right["pos"] / n_words, tag, right["both"] / n_words, right["unknown"] / n_unknown]
+    """UPOS, XPOS, UPOS and FEATS both right, UPOS of words that are not in the training data in any case, and UPOS
+    where all of dev is in lower case and in upper case."""
+    tagged = {name: list(nlp.pipe([copy_words(nlp, doc, change) for doc in dev])) for name, change in CHANGES.items()}
+    golds = [token for doc in dev for token in doc]
+    plain, *others = [[token for doc in docs for token in doc] for docs in tagged.values()]
+    upos = [gold.pos_ == given.pos_ for gold, given in zip(golds, plain)]
+    scores = [
+        upos,
+        [gold.tag_ == given.tag_ for gold, given in zip(golds, plain) if gold.tag_],
+        [right and str(gold.morph) == str(given.morph) for right, gold, given in zip(upos, golds, plain)],
+        [right for right, gold in zip(upos, golds) if gold.lower_ not in known],
+        *([gold.pos_ == given.pos_ for gold, given in zip(golds, tokens)] for tokens in others),
+    ]
+    return [sum(score) / len(score) if score else None for score in scores]
 
 
 def measure_speeds(pipelines: dict[str, spacy.Language], dev: list[Doc], repeat: int) -> dict[str, list[float]]:
@@ -143,8 +189,8 @@ def measure_speeds(pipelines: dict[str, spacy.Language], dev: list[Doc], repeat:
     return speeds
 
 
-def copy_words(nlp: spacy.Language, doc: Doc) -> Doc:
-    words = [token.text for token in doc]
+def copy_words(nlp: spacy.Language, doc: Doc, change: Callable[[str], str] = str) -> Doc:
+    words = [change(token.text) for token in doc]
     return Doc(nlp.vocab, words=words, spaces=[bool(token.whitespace_) for token in doc])
 
 

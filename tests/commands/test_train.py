@@ -134,3 +134,21 @@ def test_nan_in_the_loss_ends_training_with_spacys_error(run_spacy, tmp_path):
     assert done.returncode == 1
     assert "E910" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_gpu_that_is_not_there_is_named(run_spacy, tmp_path):
+    done = train(run_spacy, SAMPLE, tmp_path / "out", "--dev", SAMPLE, "--gpu-id", 99, check=False)
+    assert done.returncode == 1
+    assert "99" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_gpu_without_cupy_is_set_in_the_config(run_spacy, tmp_path, monkeypatch):
+    """On a machine without that GPU it falls back to the CPU, and so does the trained pipeline."""
+    monkeypatch.setattr("spacy_lstm_tagger.commands.train.has_torch_cuda_gpu", True)
+    monkeypatch.setattr("spacy_lstm_tagger.commands.train.has_cupy_gpu", False)
+    with pytest.warns(UserWarning, match="no device 'cuda:99' here"):
+        train(run_spacy, SAMPLE, tmp_path / "out", "--dev", SAMPLE, "--gpu-id", 99)
+    with pytest.warns(UserWarning, match="no device 'cuda:99' here"):
+        nlp = spacy.load(tmp_path / "out" / "model-best")
+    assert nlp.config["components"]["lstm_tagger"]["model"]["device"] == "cuda:99"
+    assert nlp("Take two.")[0].tag_
