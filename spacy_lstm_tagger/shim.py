@@ -11,6 +11,7 @@ from thinc.shims import Shim
 from thinc.types import FloatsXd
 from torch import nn
 
+from . import adam
 from .network import LSTMTagger
 
 
@@ -46,13 +47,17 @@ class ModuleShim(Shim):
     def finish_update(self, optimizer: Optimizer) -> None:
         """Let thinc's optimizer change the weights in place by their gradients, and clear these."""
         self.version += 1
-        for name, parameter in self.module.named_parameters():
-            if parameter.grad is not None:
-                weights = parameter.detach().cpu().numpy()
-                optimizer((self.id, name), cast(FloatsXd, weights), cast(FloatsXd, parameter.grad.cpu().numpy()))
+        trained = {(self.id, name): p for name, p in self.module.named_parameters() if p.grad is not None}
+        if trained and adam.is_plain_adam(optimizer):
+            adam.step(optimizer, trained)
+        else:
+            for key, parameter in trained.items():
+                weights, gradient = parameter.detach().cpu().numpy(), cast(torch.Tensor, parameter.grad).cpu().numpy()
+                optimizer(key, cast(FloatsXd, weights), cast(FloatsXd, gradient))
                 if parameter.is_cuda:
                     parameter.data.copy_(torch.from_numpy(weights))
-                parameter.grad = None
+        for parameter in trained.values():
+            parameter.grad = None
 
     @contextmanager
     def use_params(self, params: Dict[Any, Any]) -> Iterator[None]:
