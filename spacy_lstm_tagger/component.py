@@ -6,7 +6,21 @@ from functools import partial
 from importlib.resources import files
 from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union, cast
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+    cast,
+)
 
 import numpy
 from spacy import util
@@ -19,6 +33,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 
 from . import storage
+from .combinations import Combinations, collect_combinations
 from .confidence import keep_confidence, register_confidence
 from .labels import LAYERS, Labels, collect_labels, gold_targets, label_values, read_tag_map
 from .loss import negative_log_likelihood, softmax
@@ -57,6 +72,7 @@ class Prediction(NamedTuple):
         "neg_prefix": "!",
         "label_smoothing": 0.03,
         "tag_map": None,
+        "consistent_labels": True,
         "store_confidence": False,
     },
     default_score_weights={"tag_acc": 0.4, "pos_acc": 0.4, "morph_acc": 0.2, "morph_per_feat": None},
@@ -70,6 +86,7 @@ def make_lstm_tagger(
     neg_prefix: str,
     label_smoothing: float,
     tag_map: Optional[Union[Dict[str, str], str]],
+    consistent_labels: bool,
     store_confidence: bool,
 ) -> "LSTMTaggerPipe":
     """Make an LSTM tagger. See `LSTMTaggerPipe` for the settings."""
@@ -82,6 +99,7 @@ def make_lstm_tagger(
         neg_prefix=neg_prefix,
         label_smoothing=label_smoothing,
         tag_map=tag_map,
+        consistent_labels=consistent_labels,
         store_confidence=store_confidence,
     )
 
@@ -123,6 +141,7 @@ class LSTMTaggerPipe(TrainablePipe):
         neg_prefix: str = "!",
         label_smoothing: float = 0.0,
         tag_map: Optional[Union[Mapping[str, str], str]] = None,
+        consistent_labels: bool = True,
         store_confidence: bool = False,
     ) -> None:
         """Set up a tagger that knows no labels yet.
@@ -136,6 +155,7 @@ class LSTMTaggerPipe(TrainablePipe):
         label_smoothing (float): Probability that training leaves to all labels but the right one.
         tag_map (Optional[Union[Mapping[str, str], str]]): The UPOS tag of each fine-grained tag, or the path of a
             JSON file with them, for training data that has no UPOS tags. Other tags become "X".
+        consistent_labels (bool): Whether a token only gets labels that some token of the training data has together.
         store_confidence (bool): Whether to keep the labels' probabilities, as `token._.tag_confidence` and
             `token._.pos_confidence`.
         """
@@ -145,6 +165,8 @@ class LSTMTaggerPipe(TrainablePipe):
         self.scorer = scorer
         self._rehearsal_model: Optional[Model[List[Doc], List[numpy.ndarray]]] = None
         self.cfg: Dict[str, Any] = {
+            "combinations": [],
+            "consistent_labels": consistent_labels,
             "label_smoothing": label_smoothing,
             "labels": {},
             "neg_prefix": neg_prefix,
@@ -155,6 +177,7 @@ class LSTMTaggerPipe(TrainablePipe):
             self.cfg["tag_map"] = read_tag_map(tag_map)  # else a trained model has it, the file may be gone
         self.store_confidence = store_confidence
         self._values: Dict[str, numpy.ndarray] = {}
+        self._combinations = Combinations([], [])
 
     @property
     def labels(self) -> Tuple[str, ...]:
@@ -234,6 +257,8 @@ class LSTMTaggerPipe(TrainablePipe):
         if not self.cfg["labels"]:
             raise ValueError(Errors.E143.format(name=self.name))
         self._warn_of_unmapped_tags()
+        combinations = collect_combinations((eg.reference for eg in get_examples()), self.cfg["labels"])
+        self._set_labels(self.cfg["labels"], combinations)
         counts: Counter[str] = Counter()
         for eg in get_examples():
             counts.update(token.text for token in eg.predicted if not token.is_space)
@@ -248,16 +273,14 @@ class LSTMTaggerPipe(TrainablePipe):
         RETURNS (List[Prediction]): The labels of each doc's tokens.
         """
         docs = list(docs)
-        n_labels = [len(labels) for labels in self.cfg["labels"].values()]
-        n_tokens = sum(map(len, docs))
-        labels = numpy.full((n_tokens, len(n_labels)), -1, dtype="int64")
+        labels = numpy.full((sum(map(len, docs)), len(self.cfg["labels"])), -1, dtype="int64")
         confidence = numpy.full(labels.shape, numpy.nan, dtype="float32") if self.store_confidence else None
-        for tokens, logits in score_tokens(self.model, docs):
-            for head, scores in enumerate(_split_heads(logits, n_labels)):
+        for tokens, parts in self._score(docs):
+            for head, scores in enumerate(parts):
                 labels[tokens, head] = scores.argmax(axis=1)
                 if confidence is not None:
                     confidence[tokens, head] = softmax(scores).max(axis=1)
-        ends = numpy.cumsum([len(doc) for doc in docs])[:-1]
+        ends = _ends(docs)
         confidences = [None] * len(docs) if confidence is None else numpy.split(confidence, ends)
         return [Prediction(*pair) for pair in zip(numpy.split(labels, ends), confidences)]
 
@@ -296,12 +319,16 @@ class LSTMTaggerPipe(TrainablePipe):
             see whitespace, so all labels are equally likely for it.
         """
         docs = list(docs)
-        n_labels = [len(labels) for labels in self.cfg["labels"].values()]
-        scores = self.model.predict(docs) if docs else []
-        heads = list(self.cfg["labels"])
-        return [
-            dict(zip(heads, (softmax(part) for part in _split_heads(doc_scores, n_labels)))) for doc_scores in scores
-        ]
+        n_tokens = sum(map(len, docs))
+        probabilities = {
+            head: numpy.full((n_tokens, len(labels)), 1 / len(labels), dtype="float32")
+            for head, labels in self.cfg["labels"].items()
+        }
+        for tokens, parts in self._score(docs):
+            for rows, scores in zip(probabilities.values(), parts):
+                rows[tokens] = softmax(scores)
+        by_doc = zip(docs, *(numpy.split(rows, _ends(docs)) for rows in probabilities.values()))
+        return [dict(zip(probabilities, rows)) for _, *rows in by_doc]
 
     def top_k(self, docs: Iterable[Doc], k: int = 5) -> List[Dict[str, List[List[Tuple[str, float]]]]]:
         """Find the likeliest labels of every token.
@@ -317,6 +344,12 @@ class LSTMTaggerPipe(TrainablePipe):
             {head: _likeliest(rows, self.cfg["labels"][head], k) for head, rows in probabilities.items()}
             for probabilities in self.predict_proba(docs)
         ]
+
+    def _score(self, docs: Sequence[Doc]) -> Iterator[Tuple[numpy.ndarray, List[numpy.ndarray]]]:
+        """Yield tokens, counted from the first doc's first token on, and each head's scores for them."""
+        n_labels = [len(labels) for labels in self.cfg["labels"].values()]
+        for tokens, logits in score_tokens(self.model, docs):
+            yield tokens, self._combinations.reconcile(_split_heads(logits, n_labels))
 
     def get_loss(self, examples: Iterable[Example], scores: List[numpy.ndarray]) -> Tuple[float, List[numpy.ndarray]]:
         """Compare scores with the gold labels.
@@ -433,14 +466,14 @@ class LSTMTaggerPipe(TrainablePipe):
         return self
 
     def _learned(self) -> Dict[str, Any]:
-        return {"labels": self.cfg["labels"], "tag_map": self.cfg["tag_map"]}
+        return {name: self.cfg[name] for name in ("labels", "combinations", "tag_map")}
 
     def _load(self, parts: Mapping[str, bytes], source: str) -> None:
         learned = storage.from_parts(parts, self.model, source)
         if learned:
             if not isinstance(self.cfg["tag_map"], Mapping):
                 self.cfg["tag_map"] = learned["tag_map"]
-            self._set_labels(learned["labels"])
+            self._set_labels(learned["labels"], learned["combinations"])
 
     @property
     def _maps_tags(self) -> bool:
@@ -452,9 +485,12 @@ class LSTMTaggerPipe(TrainablePipe):
         if unmapped:
             warnings.warn(f"tag_map has no UPOS tag for {', '.join(unmapped)}: their tokens get 'X'.", stacklevel=3)
 
-    def _set_labels(self, labels: Labels) -> None:
+    def _set_labels(self, labels: Labels, combinations: Sequence[int] = ()) -> None:
         """Take over labels, and find what spaCy stores for each in a token."""
         self.cfg["labels"] = {layer: list(labels[layer]) for layer in LAYERS if labels.get(layer)}
+        self.cfg["combinations"] = list(combinations)
+        n_labels = [len(names) for names in self.cfg["labels"].values()]
+        self._combinations = Combinations(combinations if self.cfg["consistent_labels"] else [], n_labels)
         by_layer = {layer: [*names, WHITESPACE[layer]] for layer, names in self.cfg["labels"].items()}
         if self._maps_tags:
             tag_map = self.cfg["tag_map"] = read_tag_map(self.cfg["tag_map"])
@@ -465,6 +501,11 @@ class LSTMTaggerPipe(TrainablePipe):
 def _split_heads(rows: numpy.ndarray, n_labels: Sequence[int]) -> List[numpy.ndarray]:
     """Split logits of all heads, side by side, into one array a head."""
     return numpy.split(rows, numpy.cumsum(n_labels)[:-1], axis=1)
+
+
+def _ends(docs: Sequence[Doc]) -> numpy.ndarray:
+    """Where each doc but the last ends, in tokens."""
+    return numpy.cumsum([len(doc) for doc in docs])[:-1]
 
 
 def _likeliest(probabilities: numpy.ndarray, labels: Sequence[str], k: int) -> List[List[Tuple[str, float]]]:
