@@ -202,7 +202,8 @@ class LSTMTaggerPipe(TrainablePipe):
     @property
     def vocabulary(self) -> Vocabulary:
         """RETURNS (Vocabulary): The words of the training data."""
-        return cast(Vocabulary, self.model.attrs["vocabulary"])
+        vocabulary: Vocabulary = self.model.attrs["vocabulary"]
+        return vocabulary
 
     @property
     def store_confidence(self) -> bool:
