@@ -76,6 +76,8 @@ def build_lstm_tagger_v1(
         )
     if depth < 1:
         raise ValueError(f"depth must be at least 1, not {depth}.")
+    if character_width % 2:
+        raise ValueError(f"character_width must be even, half of it for each direction, not {character_width}.")
     return Model(
         "lstm_tagger",
         forward,

@@ -229,9 +229,8 @@ class CharacterEncoder(nn.Module):
     """
 
     def __init__(self, n_characters: int, width: int, embedding_width: int = 32) -> None:
+        """:param width: of the output, half of it for each direction."""
         super().__init__()
-        if width % 2:
-            raise ValueError(f"character_width must be even, half of it for each direction, not {width}.")
         self.embedding = nn.Embedding(n_characters, embedding_width, padding_idx=0)
         self.rightwards = nn.LSTM(embedding_width, width // 2)
         self.leftwards = nn.LSTM(embedding_width, width // 2)

@@ -228,7 +228,9 @@ def test_static_vectors_without_vectors_is_spacys_error():
         make_pipeline(model={**SMALL_MODEL, "include_static_vectors": True})
 
 
-@pytest.mark.parametrize("settings", [{"window_overlap": 128}, {"window_overlap": -1}, {"depth": 0}])
+@pytest.mark.parametrize(
+    "settings", [{"window_overlap": 128}, {"window_overlap": -1}, {"depth": 0}, {"character_width": 7}]
+)
 def test_impossible_settings_are_named(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
         build_lstm_tagger_v1(build_vocabulary_v1(), word_width=6, hidden_width=6, **settings)
