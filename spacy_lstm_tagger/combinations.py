@@ -3,9 +3,8 @@
 from typing import Iterable, List, Mapping, Sequence
 
 import numpy
-from spacy.tokens import Doc
 
-from .labels import LAYERS, label_values
+from .labels import LAYERS, Annotation
 
 
 class Combinations:
@@ -51,29 +50,25 @@ class Combinations:
         return reconciled
 
 
-def collect_combinations(docs: Iterable[Doc], labels: Mapping[str, Sequence[str]]) -> List[int]:
+def collect_combinations(annotations: Iterable[Annotation], labels: Mapping[str, Sequence[str]]) -> List[int]:
     """Find the combinations of labels that tokens have in all layers.
 
-    docs (Iterable[Doc]): Annotated docs.
+    annotations (Iterable[Annotation]): What `labels.collect_annotations` returned.
     labels (Mapping[str, Sequence[str]]): The labels of each layer.
     RETURNS (List[int]): The combinations, each as one number: `numpy.ravel_multi_index` of the labels' indices.
         Sorted. Empty if there is a label that is in none, since nothing is known of it then.
     """
-    attributes = [LAYERS[layer] for layer in labels]
-    indices: List[dict[int, int]] = []
-    codes: set[int] = set()
     n_labels = [len(names) for names in labels.values()]
-    for doc in docs:
-        if not indices:
-            values = (label_values(doc.vocab, layer, names) for layer, names in labels.items())
-            indices = [{value: i for i, value in enumerate(of_layer.tolist())} for of_layer in values]
-        for row in numpy.unique(doc.to_array(attributes).reshape(-1, len(attributes)), axis=0).tolist():
-            if all(value in index for value, index in zip(row, indices)):
-                key = [index[value] for value, index in zip(row, indices)]
-                codes.add(int(numpy.ravel_multi_index(key, n_labels)))
-    found = numpy.unravel_index(sorted(codes), n_labels) if codes else ()
-    complete = all(len(set(column.tolist())) == n for column, n in zip(found, n_labels))
-    return sorted(codes) if complete else []
+    indices = [{name: i for i, name in enumerate(names)} for names in labels.values()]
+    found = set()
+    for annotation in annotations:
+        by_layer = dict(zip(LAYERS, annotation))
+        combination = tuple(index.get(by_layer[layer], -1) for layer, index in zip(labels, indices))
+        if -1 not in combination:
+            found.add(combination)
+    if [len(set(column)) for column in zip(*found)] != n_labels:
+        return []
+    return sorted(int(numpy.ravel_multi_index(combination, n_labels)) for combination in found)
 
 
 def _log_softmax(logits: numpy.ndarray) -> numpy.ndarray:

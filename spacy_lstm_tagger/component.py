@@ -21,7 +21,7 @@ from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from . import storage
 from .combinations import Combinations, collect_combinations
 from .confidence import keep_confidence, register_confidence
-from .labels import LAYERS, Labels, collect_labels, gold_targets, label_values, read_tag_map
+from .labels import LAYERS, Labels, collect_annotations, collect_labels, gold_targets, label_values, read_tag_map
 from .loss import negative_log_likelihood, softmax
 from .model import create_network
 from .scorer import lstm_tagger_score
@@ -233,8 +233,16 @@ class LSTMTaggerPipe(TrainablePipe):
         """
         validate_get_examples(get_examples, "LSTMTaggerPipe.initialize")
         util.check_lexeme_norms(self.vocab, "tagger")
+        counts: Counter[str] = Counter()
+
+        def read_references() -> Iterator[Doc]:
+            for eg in get_examples():
+                counts.update(token.text for token in eg.predicted if not token.is_space)
+                yield eg.reference
+
+        annotations = collect_annotations(read_references())
         if labels is None:
-            labels = collect_labels((eg.reference for eg in get_examples()), self.cfg["neg_prefix"])
+            labels = collect_labels(annotations, self.cfg["neg_prefix"])
         elif not isinstance(labels, Mapping):
             labels = {"tag": list(labels)}
         known = self.label_data
@@ -243,12 +251,8 @@ class LSTMTaggerPipe(TrainablePipe):
         )
         if not self.cfg["labels"]:
             raise ValueError(Errors.E143.format(name=self.name))
+        self._set_labels(self.cfg["labels"], collect_combinations(annotations, self.cfg["labels"]))
         self._warn_of_unmapped_tags()
-        combinations = collect_combinations((eg.reference for eg in get_examples()), self.cfg["labels"])
-        self._set_labels(self.cfg["labels"], combinations)
-        counts: Counter[str] = Counter()
-        for eg in get_examples():
-            counts.update(token.text for token in eg.predicted if not token.is_space)
         self.vocabulary.fit(counts)
         create_network(self.model, {layer: len(names) for layer, names in self.cfg["labels"].items()}, self.vocab)
         self.model.initialize(X=[eg.predicted for eg in islice(get_examples(), 10)])

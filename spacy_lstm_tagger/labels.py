@@ -1,11 +1,11 @@
 """Label sets, and what an example teaches about them."""
 
 from pathlib import Path
-from typing import Dict, Iterable, List, Mapping, Sequence, Set, Union
+from typing import Dict, Iterable, List, Mapping, Sequence, Set, Tuple, Union
 
 import numpy
 import srsly
-from spacy.attrs import MORPH, ORTH, POS, TAG
+from spacy.attrs import IS_SPACE, MORPH, ORTH, POS, TAG
 from spacy.morphology import Morphology
 from spacy.parts_of_speech import IDS as UPOS_IDS
 from spacy.tokens import Doc
@@ -25,28 +25,37 @@ NO_FEATS = Morphology.EMPTY_MORPH
 MISSING = -1
 
 Labels = Dict[str, List[str]]
+# A label of each layer.
+Annotation = Tuple[str, ...]
 
 
-def collect_labels(docs: Iterable[Doc], neg_prefix: str) -> Labels:
-    """Find the labels of each layer that is annotated.
+def collect_annotations(docs: Iterable[Doc]) -> Set[Annotation]:
+    """Find the distinct annotations of words, whitespace left out.
 
     docs (Iterable[Doc]): Annotated docs.
+    RETURNS (Set[Annotation]): For each layer the label, or "" where there is none.
+    """
+    names: Dict[Tuple[int, ...], Annotation] = {}
+    for doc in docs:
+        rows = doc.to_array([IS_SPACE, *LAYERS.values()])
+        for row in map(tuple, rows[rows[:, 0] == 0, 1:].tolist()):
+            if row not in names:
+                names[row] = tuple(doc.vocab.strings[value] for value in row)
+    return set(names.values())
+
+
+def collect_labels(annotations: Iterable[Annotation], neg_prefix: str) -> Labels:
+    """Find the labels of each layer that is annotated.
+
+    annotations (Iterable[Annotation]): What `collect_annotations` returned.
     neg_prefix (str): Labels that begin with it say what a token is not, and are left out.
     RETURNS (Dict[str, List[str]]): Sorted labels of each layer that has any. A layer of morphology where no token
         has a feature counts as not annotated.
     """
-    found: Dict[str, Set[str]] = {layer: set() for layer in LAYERS}
-    for doc in docs:
-        for token in doc:
-            if token.is_space:
-                continue
-            if token.tag and not (token.tag_.startswith(neg_prefix) and token.tag_ != neg_prefix):
-                found["tag"].add(token.tag_)
-            if token.pos:
-                found["pos"].add(token.pos_)
-            if token.has_morph():
-                found["morph"].add(str(token.morph) or NO_FEATS)
-    if found["morph"] == {NO_FEATS}:
+    found = {layer: set(names) - {""} for layer, names in zip(LAYERS, zip(*annotations))}
+    if "tag" in found:
+        found["tag"] = {tag for tag in found["tag"] if not tag.startswith(neg_prefix) or tag == neg_prefix}
+    if found.get("morph") == {NO_FEATS}:
         found["morph"] = set()
     return {layer: sorted(labels) for layer, labels in found.items() if labels}
 

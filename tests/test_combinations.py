@@ -2,10 +2,8 @@ from itertools import product
 
 import numpy
 import pytest
-import spacy
 from hypothesis import given
 from hypothesis import strategies as st
-from spacy.tokens import Doc
 
 from spacy_lstm_tagger.combinations import Combinations, collect_combinations
 from spacy_lstm_tagger.loss import softmax
@@ -48,17 +46,13 @@ def test_few_tokens(n_tokens):
 
 
 def test_collects_what_tokens_have_in_all_layers():
-    docs = [
-        Doc(spacy.blank("en").vocab, words=["a", "b", "c"], tags=["X1", "", "X2"], pos=["NOUN", "VERB", "VERB"]),
-        Doc(spacy.blank("en").vocab, words=[]),
-    ]
-    labels = {"tag": ["X1", "X2"], "pos": ["NOUN", "VERB"]}
-    assert collect_combinations(docs, labels) == [0, 3]
+    annotations = {("X1", "NOUN", ""), ("", "VERB", ""), ("X2", "VERB", "A=b"), ("!X1", "VERB", "")}
+    assert collect_combinations(annotations, {"tag": ["X1", "X2"], "pos": ["NOUN", "VERB"]}) == [0, 3]
 
 
-def test_label_in_no_combination_leaves_all_labels_free():
-    doc = Doc(spacy.blank("en").vocab, words=["a"], tags=["X1"], pos=["NOUN"])
-    assert collect_combinations([doc], {"tag": ["X1", "X2"], "pos": ["NOUN"]}) == []
+@pytest.mark.parametrize("annotations", [set(), {("X1", "NOUN", "")}])
+def test_label_in_no_combination_leaves_all_labels_free(annotations):
+    assert collect_combinations(annotations, {"tag": ["X1", "X2"], "pos": ["NOUN"]}) == []
 
 
 def test_component_sets_only_combinations_of_the_training_data():

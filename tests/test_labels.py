@@ -7,7 +7,16 @@ import spacy
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_lstm_tagger.labels import LAYERS, MISSING, UPOS, collect_labels, gold_targets, label_values, read_tag_map
+from spacy_lstm_tagger.labels import (
+    LAYERS,
+    MISSING,
+    UPOS,
+    collect_annotations,
+    collect_labels,
+    gold_targets,
+    label_values,
+    read_tag_map,
+)
 
 from .conftest import SENTENCES, make_examples
 
@@ -37,13 +46,17 @@ def as_lists(targets: Dict[str, Any]) -> Dict[str, List[int]]:
     return {layer: array.tolist() for layer, array in targets.items()}
 
 
+def labels_of(examples: List[Example], neg_prefix: str = "!") -> Dict[str, List[str]]:
+    return collect_labels(collect_annotations(eg.reference for eg in examples), neg_prefix)
+
+
 def test_collect_labels_is_sorted_and_complete() -> None:
     expected = {
         "tag": sorted({tag for sentence in SENTENCES for tag in sentence["tags"]}),
         "pos": sorted({pos for sentence in SENTENCES for pos in sentence["pos"]}),
         "morph": sorted({feats or "_" for sentence in SENTENCES for feats in sentence["morphs"]}),
     }
-    assert collect_labels([eg.reference for eg in make_examples(NLP)], "!") == expected
+    assert labels_of(make_examples(NLP)) == expected
 
 
 @pytest.mark.parametrize(
@@ -60,24 +73,24 @@ def test_collect_labels_is_sorted_and_complete() -> None:
 def test_collect_labels_leaves_out_layers_that_are_not_annotated(
     annotation: Dict[str, List[str]], expected: Dict[str, List[str]]
 ) -> None:
-    assert collect_labels([make_example(["a", "b"], **annotation).reference], "!") == expected
+    assert labels_of([make_example(["a", "b"], **annotation)]) == expected
 
 
 def test_collect_labels_joins_layers_of_different_examples() -> None:
     examples = [make_example(["a"], tags=["NN"]), make_example([]), make_example(["b"], pos=["DET"])]
-    assert collect_labels([eg.reference for eg in examples], "!") == {"tag": ["NN"], "pos": ["DET"]}
+    assert labels_of(examples) == {"tag": ["NN"], "pos": ["DET"]}
 
 
 def test_collect_labels_leaves_out_labels_of_whitespace() -> None:
     eg = make_example(["a", "\n"], tags=["NN", "_SP"], pos=["NOUN", "SPACE"], morphs=["A=b", "C=d"])
-    assert collect_labels([eg.reference], "!") == {"tag": ["NN"], "pos": ["NOUN"], "morph": ["A=b"]}
+    assert labels_of([eg]) == {"tag": ["NN"], "pos": ["NOUN"], "morph": ["A=b"]}
 
 
 @pytest.mark.parametrize("neg_prefix, expected", [("!", ["!", "NN", "not-DT"]), ("not-", ["!", "!DT", "NN"])])
 def test_collect_labels_leaves_out_negative_labels(neg_prefix: str, expected: List[str]) -> None:
     # A tag that is the prefix alone is a tag.
     eg = make_example(["a", "b", "c", "d"], tags=["NN", "!DT", "!", "not-DT"])
-    assert collect_labels([eg.reference], neg_prefix) == {"tag": expected}
+    assert labels_of([eg], neg_prefix) == {"tag": expected}
 
 
 @pytest.mark.parametrize("layer", LAYERS)

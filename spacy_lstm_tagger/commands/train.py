@@ -16,7 +16,7 @@ from spacy.vocab import Vocab
 from thinc.compat import has_cupy_gpu, has_torch_cuda_gpu
 from wasabi import msg
 
-from ..labels import LAYERS, NAMES, collect_labels
+from ..labels import LAYERS, NAMES, collect_annotations, collect_labels
 from ..treebank import read_docs
 from .cli import clean_exit, lstm_tagger_cli
 
@@ -132,7 +132,8 @@ def _read_checked(path: Path, vocab: Vocab, format: Optional[str]) -> List[Doc]:
     """Read annotated sentences before anything is written, so that an error in them leaves nothing behind."""
     docs = list(read_docs(path, vocab, format))
     n_words = sum(map(len, docs))
-    layers = [f"{len(labels)} {NAMES[layer]}" for layer, labels in collect_labels(docs, neg_prefix="!").items()]
+    labels = collect_labels(collect_annotations(docs), neg_prefix="!")
+    layers = [f"{len(names)} {NAMES[layer]}" for layer, names in labels.items()]
     if not layers:
         raise ValueError(f"{path} has no annotation to learn: its words have no tag, no UPOS and no FEATS.")
     msg.info(f"{path}: {len(docs):,} sentences, {n_words:,} words, labels: {', '.join(layers)}")

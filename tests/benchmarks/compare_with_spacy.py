@@ -28,7 +28,7 @@ from spacy.tokens import Doc, DocBin
 from thinc.api import Config
 from wasabi import table
 
-from spacy_lstm_tagger.labels import collect_labels
+from spacy_lstm_tagger.labels import collect_annotations, collect_labels
 from spacy_lstm_tagger.treebank import read_docs
 
 ROUNDS = 5
@@ -106,7 +106,8 @@ def convert(treebank: Path, work: Path, part: str) -> Path:
 
 def peer_config(lang: str, train_path: Path) -> Config:
     """Configure spaCy's taggers for the layers that the treebank has."""
-    has_tags = "tag" in collect_labels(read_docs(train_path, spacy.vocab.Vocab()), neg_prefix="!")
+    docs = read_docs(train_path, spacy.vocab.Vocab())
+    has_tags = "tag" in collect_labels(collect_annotations(docs), neg_prefix="!")
     config = init_config(
         lang=lang, pipeline=["tagger", "morphologizer"] if has_tags else ["morphologizer"], optimize="efficiency"
     )
