@@ -246,12 +246,11 @@ class LSTMTaggerPipe(TrainablePipe):
         elif not isinstance(labels, Mapping):
             labels = {"tag": list(labels)}
         known = self.label_data
-        self._set_labels(
-            {layer: list(dict.fromkeys([*known.get(layer, ()), *labels.get(layer, ())])) for layer in LAYERS}
-        )
-        if not self.cfg["labels"]:
+        merged = {layer: list(dict.fromkeys([*known.get(layer, ()), *labels.get(layer, ())])) for layer in LAYERS}
+        labels = {layer: names for layer, names in merged.items() if names}
+        if not labels:
             raise ValueError(Errors.E143.format(name=self.name))
-        self._set_labels(self.cfg["labels"], collect_combinations(annotations, self.cfg["labels"]))
+        self._set_labels(labels, collect_combinations(annotations, labels))
         self._warn_of_unmapped_tags()
         self.vocabulary.fit(counts)
         create_network(self.model, {layer: len(names) for layer, names in self.cfg["labels"].items()}, self.vocab)
