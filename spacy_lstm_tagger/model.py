@@ -32,7 +32,6 @@ def build_lstm_tagger_v1(
     depth: int = 1,
     bidirectional: bool = False,
     skip: bool = False,
-    n_members: int = 1,
     word_dropout: float = 0.0,
     embedding_dropout: float = 0.0,
     include_static_vectors: bool = False,
@@ -56,8 +55,6 @@ def build_lstm_tagger_v1(
     depth (int): Number of LSTM layers.
     bidirectional (bool): Whether each layer reads a sentence in both directions.
     skip (bool): Whether layers of equal width are residual, and the heads also see the word's own vector.
-    n_members (int): How many networks read the word vectors, each with a mix, layers and heads of its own. They are
-        trained together, on the same embeddings, and their logits are averaged.
     word_dropout (float): In training, a word that occurs n times is unknown at a rate of a / (a + n). This is a.
     embedding_dropout (float): In training, the rate of dropout on what a word's vector is mixed from.
     include_static_vectors (bool): Whether the vectors of the pipeline's vocab are part of a word's vector: with
@@ -71,8 +68,7 @@ def build_lstm_tagger_v1(
     device (Optional[str]): A torch device, such as "cuda:0", for where spaCy is not set to use a GPU (that takes
         CuPy, this does not). Without such a device the network stays on the CPU, with a warning.
     RETURNS (Model[List[Doc], List[numpy.ndarray]]): Its output has a row of logits for each token, the heads side by
-        side in the order of `NetworkSizes.n_labels`; rows of whitespace tokens are 0. In training, each row has the
-        logits of all members, one member after the other.
+        side in the order of `NetworkSizes.n_labels`; rows of whitespace tokens are 0.
     """
     if not 0 <= window_overlap < window_size:
         raise ValueError(
@@ -80,8 +76,6 @@ def build_lstm_tagger_v1(
         )
     if depth < 1:
         raise ValueError(f"depth must be at least 1, not {depth}.")
-    if n_members < 1 or (n_members > 1 and not mix_width):
-        raise ValueError(f"n_members must be at least 1, and 1 where mix_width is 0, not {n_members}.")
     if character_width % 2:
         raise ValueError(f"character_width must be even, half of it for each direction, not {character_width}.")
     return Model(
@@ -101,7 +95,6 @@ def build_lstm_tagger_v1(
                 "depth": depth,
                 "bidirectional": bidirectional,
                 "skip": skip,
-                "n_members": n_members,
             },
             "word_dropout": word_dropout,
             "embedding_dropout": embedding_dropout,
@@ -173,13 +166,11 @@ def forward(model: Model[InT, OutT], docs: InT, is_train: bool) -> Tuple[OutT, C
     model (Model[List[Doc], List[numpy.ndarray]]): The model.
     docs (List[Doc]): The docs.
     is_train (bool): Whether dropout is applied and the gradient can be asked for.
-    RETURNS (Tuple[List[numpy.ndarray], Callable]): Logits, for each doc of shape (n_tokens, n_labels), in training
-        (n_tokens, n_members * n_labels), and a function that takes the gradient of the loss with respect to them and
-        leaves that of the weights in the network.
+    RETURNS (Tuple[List[numpy.ndarray], Callable]): Logits, for each doc of shape (n_tokens, n_labels), and a function
+        that takes the gradient of the loss with respect to them and leaves that of the weights in the network.
     """
     ends = numpy.cumsum([len(doc) for doc in docs])
-    width = model.get_dim("nO") * (get_network(model).sizes.n_members if is_train else 1)
-    scores = numpy.zeros((ends[-1] if docs else 0, width), dtype="float32")
+    scores = numpy.zeros((ends[-1] if docs else 0, model.get_dim("nO")), dtype="float32")
     backprop: Callable[[OutT], InT] = _no_gradient
     if is_train:
         windows = windows_of(model, docs)
@@ -209,7 +200,7 @@ def _begin_update(
         dropout,
         model.attrs["embedding_dropout"] if dropout else 0.0,
         torch.bfloat16 if model.attrs["mixed_precision"] and computes_bfloat16(words.device) else torch.float32,
-    ).flatten(1)
+    )
     taken = windows.targets >= 0
     targets = windows.targets[taken]
     scores[targets] = logits.detach().cpu().numpy()[taken]

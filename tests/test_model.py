@@ -24,10 +24,6 @@ def concatenate(scores):
     return numpy.concatenate(scores)
 
 
-def average_members(scores):
-    return numpy.mean(numpy.split(scores, SMALL_MODEL["n_members"], axis=1), axis=0)
-
-
 def test_predict_equals_begin_update_without_dropout(trained):
     model = trained.get_pipe("lstm_tagger").model.copy()
     set_dropout_rate(model, 0.0)
@@ -36,7 +32,7 @@ def test_predict_equals_begin_update_without_dropout(trained):
         model.attrs["mixed_precision"] = mixed_precision
         trained_scores, _ = model.begin_update(docs)
         for predicted, scores in zip(model.predict(docs), trained_scores):
-            numpy.testing.assert_allclose(predicted, average_members(scores), atol=tolerance)
+            numpy.testing.assert_allclose(predicted, scores, atol=tolerance)
 
 
 def test_mixed_precision_needs_hardware_for_it(trained, monkeypatch):
@@ -65,15 +61,13 @@ def test_docs_without_words_score_zero(trained, texts):
     model = trained.get_pipe("lstm_tagger").model
     docs = [trained.make_doc(text) for text in texts]
     scores, backprop = model.begin_update(docs)
-    for rows, doc, n_members in zip([*model.predict(docs), *scores], [*docs, *docs], [1] * len(docs) + [2] * len(docs)):
-        assert rows.shape == (len(doc), n_members * model.get_dim("nO"))
+    for rows, doc in zip([*model.predict(docs), *scores], [*docs, *docs]):
+        assert rows.shape == (len(doc), model.get_dim("nO"))
         assert not rows.any()
     backprop(scores)
 
 
-@pytest.mark.parametrize(
-    "name", ["encoder.word.weight", "members.1.layers.1.leftwards.weight_hh_l0", "members.0.heads.pos.weight"]
-)
+@pytest.mark.parametrize("name", ["encoder.word.weight", "layers.1.leftwards.weight_hh_l0", "heads.pos.weight"])
 def test_gradient_equals_numerical_gradient(trained, name):
     """Through docs and windows that overlap, from the scores of the thinc model to the weights of the torch one."""
     model = trained.get_pipe("lstm_tagger").model.copy()
@@ -181,7 +175,7 @@ def test_word_dropout_only_in_training():
     set_dropout_rate(model, 1e-9)
     plain = concatenate(model.predict(docs))
     numpy.testing.assert_array_equal(concatenate(model.predict(docs)), plain)
-    assert not numpy.allclose(average_members(concatenate(model.begin_update(docs)[0])), plain, atol=0.1)
+    assert not numpy.allclose(concatenate(model.begin_update(docs)[0]), plain, atol=1e-4)
 
 
 def test_static_vectors_are_read():
@@ -235,8 +229,7 @@ def test_static_vectors_without_vectors_is_spacys_error():
 
 
 @pytest.mark.parametrize(
-    "settings",
-    [{"window_overlap": 128}, {"window_overlap": -1}, {"depth": 0}, {"character_width": 7}, {"n_members": 2}],
+    "settings", [{"window_overlap": 128}, {"window_overlap": -1}, {"depth": 0}, {"character_width": 7}]
 )
 def test_impossible_settings_are_named(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
