@@ -5,6 +5,7 @@ from typing import Iterable, List, Mapping, Sequence
 import numpy
 
 from .labels import LAYERS, Annotation
+from .loss import log_softmax
 
 
 class Combinations:
@@ -40,7 +41,7 @@ class Combinations:
         if not len(rows):
             return scores
         # shape: (n_combinations, n_rows)
-        joint = sum(_log_softmax(part[rows]).T[labels] for part, labels in zip(scores, self._labels))
+        joint = sum(log_softmax(part[rows]).T[labels] for part, labels in zip(scores, self._labels))
         reconciled = []
         for part, labels in zip(scores, self._labels):
             best = numpy.full((part.shape[1], len(rows)), -numpy.inf, dtype="float32")
@@ -69,8 +70,3 @@ def collect_combinations(annotations: Iterable[Annotation], labels: Mapping[str,
     if [len(set(column)) for column in zip(*found)] != n_labels:
         return []
     return sorted(int(numpy.ravel_multi_index(combination, n_labels)) for combination in found)
-
-
-def _log_softmax(logits: numpy.ndarray) -> numpy.ndarray:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return shifted - numpy.log(numpy.exp(shifted).sum(axis=1, keepdims=True))

@@ -13,6 +13,11 @@ def softmax(logits: numpy.ndarray) -> numpy.ndarray:
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
+def log_softmax(logits: numpy.ndarray) -> numpy.ndarray:
+    """RETURNS (numpy.ndarray): Log-probabilities, without underflow. Same shape as the logits, (n_tokens, n_labels)."""
+    return logits - _log_sum_exp(logits)[:, None]
+
+
 def negative_log_likelihood(
     logits: numpy.ndarray, targets: numpy.ndarray, label_smoothing: float = 0.0
 ) -> Tuple[float, numpy.ndarray]:
