@@ -12,24 +12,25 @@ from .labels import LAYERS
 
 
 def create_case_augmenter_v1(lower: float, upper: float) -> Callable[[Language, Example], Iterator[Example]]:
-    """Put a share of the sentences into lower case, and another into capitals. Words stay the words they are.
+    """Add copies of some sentences in lower case and of some in capitals. Words stay the words they are.
 
-    lower (float): Share of sentences in lower case, from 0 to 1.
-    upper (float): Share of sentences in capitals, from 0 to 1.
+    The sentences themselves stay, too: `spacy train` augments its data once, before the first epoch, so what an
+    augmenter replaces is never seen as it was.
+
+    lower (float): Share of sentences that are copied in lower case, from 0 to 1.
+    upper (float): Share of sentences that are copied in capitals, from 0 to 1.
     RETURNS (Callable[[Language, Example], Iterator[Example]]): The augmenter. Raises a ValueError for impossible
         shares.
     """
-    if min(lower, upper) < 0 or lower + upper > 1:
-        raise ValueError(f"lower and upper must be shares that add up to at most 1, not {lower} and {upper}.")
+    if not (0 <= lower <= 1 and 0 <= upper <= 1):
+        raise ValueError(f"lower and upper must be shares from 0 to 1, not {lower} and {upper}.")
 
     def augment(nlp: Language, eg: Example) -> Iterator[Example]:
-        draw = random.random()
-        if draw < lower:
+        yield eg
+        if random.random() < lower:
             yield _change_case(eg, str.lower)
-        elif draw < lower + upper:
+        if random.random() < upper:
             yield _change_case(eg, str.upper)
-        else:
-            yield eg
 
     return augment
 

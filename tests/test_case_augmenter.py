@@ -27,15 +27,16 @@ def example():
 
 
 def augment(example, **shares):
-    (augmented,) = create_case_augmenter_v1(**shares)(None, example)
-    return augmented
+    original, *copies = create_case_augmenter_v1(**shares)(None, example)
+    assert original is example
+    return copies
 
 
 @pytest.mark.parametrize(
     "shares, change", [({"lower": 1, "upper": 0}, str.lower), ({"lower": 0, "upper": 1}, str.upper)]
 )
 def test_changes_words_and_keeps_annotation(example, shares, change):
-    augmented = augment(example, **shares)
+    (augmented,) = augment(example, **shares)
     assert [token.text for token in augmented.predicted] == list(map(change, WORDS))
     assert [token.text for token in augmented.reference] == list(map(change, WORDS))
     for given, original in zip(augmented.reference, example.reference):
@@ -50,10 +51,11 @@ def test_share_of_sentences_is_as_asked(example):
     texts = [eg.reference[0].text for _ in range(3000) for eg in augmenter(None, example)]
     assert texts.count("he") / 3000 == pytest.approx(0.1, abs=0.03)
     assert texts.count("HE") / 3000 == pytest.approx(0.2, abs=0.03)
-    assert augment(example, lower=0, upper=0) is example
+    assert len(texts) == pytest.approx(3000 * 1.3, abs=120)
+    assert augment(example, lower=0, upper=0) == []
 
 
-@pytest.mark.parametrize("lower, upper", [(-0.1, 0), (0, -0.1), (0.6, 0.6)])
+@pytest.mark.parametrize("lower, upper", [(-0.1, 0), (0, -0.1), (1.1, 0), (0, 1.1)])
 def test_impossible_shares_are_named(lower, upper):
     with pytest.raises(ValueError, match=f"not {lower} and {upper}"):
         create_case_augmenter_v1(lower, upper)
