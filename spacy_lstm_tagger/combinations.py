@@ -37,7 +37,8 @@ class Combinations:
         if not len(self._codes) or len(scores) == 1:
             return scores
         likeliest = numpy.ravel_multi_index([part.argmax(axis=1) for part in scores], self._n_labels)
-        rows = numpy.flatnonzero(~numpy.isin(likeliest, self._codes))
+        places = numpy.searchsorted(self._codes, likeliest).clip(max=len(self._codes) - 1)
+        rows = numpy.flatnonzero(self._codes[places] != likeliest)
         if not len(rows):
             return scores
         # shape: (n_combinations, n_rows)

@@ -280,24 +280,28 @@ class LSTMTaggerPipe(TrainablePipe):
         docs (Iterable[Doc]): The docs.
         predictions (Iterable[Prediction]): What `predict` returned for them.
         """
+        docs, predictions = list(docs), list(predictions)
+        if not docs:
+            return
         attributes = [LAYERS[layer] for layer in self._values]
         heads = list(self.cfg["labels"])
+        columns = dict(zip(heads, numpy.concatenate([prediction.labels for prediction in predictions]).T))
+        # Where there is no head for UPOS, the tag map has a value for each fine-grained tag.
+        own = numpy.stack(
+            [values[columns[layer if layer in columns else "tag"]] for layer, values in self._values.items()], axis=1
+        )
+        values = own
+        if not self.cfg["overwrite"]:
+            current = numpy.concatenate([doc.to_array(attributes).reshape(-1, len(attributes)) for doc in docs])
+            values = numpy.where(current == 0, own, current)
+        end = 0
         for doc, prediction in zip(docs, predictions):
-            if not len(doc):
+            start, end = end, end + len(doc)
+            if start == end:
                 continue
-            columns = dict(zip(heads, prediction.labels.T))
-            # Where there is no head for UPOS, the tag map has a value for each fine-grained tag.
-            own = numpy.stack(
-                [values[columns[layer if layer in columns else "tag"]] for layer, values in self._values.items()],
-                axis=1,
-            )
-            values = own
-            if not self.cfg["overwrite"]:
-                current = doc.to_array(attributes).reshape(own.shape)
-                values = numpy.where(current == 0, own, current)
-            doc.from_array(attributes, values)  # type: ignore[arg-type]
+            doc.from_array(attributes, values[start:end])  # type: ignore[arg-type]
             if prediction.confidence is not None:
-                is_own = (values == own)[:, : len(heads)]
+                is_own = (values[start:end] == own[start:end])[:, : len(heads)]
                 keep_confidence(doc, dict(zip(heads, numpy.where(is_own, prediction.confidence, numpy.nan).T)))
 
     def predict_proba(self, docs: Iterable[Doc]) -> List[Dict[str, numpy.ndarray]]:
@@ -337,28 +341,28 @@ class LSTMTaggerPipe(TrainablePipe):
 
     def _score(self, docs: Sequence[Doc]) -> Iterator[Tuple[numpy.ndarray, List[numpy.ndarray]]]:
         """Yield tokens, counted from the first doc's first token on, and each head's scores for them."""
-        n_labels = [len(labels) for labels in self.cfg["labels"].values()]
         for tokens, logits in score_tokens(self.model, docs):
-            yield tokens, self._combinations.reconcile(_split_heads(logits, n_labels))
+            (parts,) = self._split_members(logits)
+            yield tokens, self._combinations.reconcile(parts)
 
     def get_loss(self, examples: Iterable[Example], scores: List[numpy.ndarray]) -> Tuple[float, List[numpy.ndarray]]:
         """Compare scores with the gold labels.
 
         examples (Iterable[Example]): The examples.
-        scores (List[numpy.ndarray]): The model's logits for them.
+        scores (List[numpy.ndarray]): The model's logits for them, as it gives them in training.
         RETURNS (Tuple[float, List[numpy.ndarray]]): The negative log-likelihood in nats, averaged over the tokens whose
             label is known and summed over the heads, and the gradient with respect to the scores.
         """
         validate_examples(examples, "LSTMTaggerPipe.get_loss")
         targets = gold_targets(list(examples), self.cfg["labels"], self.cfg["neg_prefix"])
-        logits = numpy.concatenate(scores)
+        members = self._split_members(numpy.concatenate(scores))
         loss = 0.0
         gradients = []
-        parts = _split_heads(logits, [len(labels) for labels in self.cfg["labels"].values()])
-        for layer, part in zip(self.cfg["labels"], parts):
-            head_loss, gradient = negative_log_likelihood(part, targets[layer], self.cfg["label_smoothing"])
-            loss += head_loss
-            gradients.append(gradient)
+        for parts in members:
+            for layer, part in zip(self.cfg["labels"], parts):
+                head_loss, gradient = negative_log_likelihood(part, targets[layer], self.cfg["label_smoothing"])
+                loss += head_loss / len(members)
+                gradients.append(gradient / len(members))
         if numpy.isnan(loss):
             raise ValueError(Errors.E910.format(name=self.name))
         ends = numpy.cumsum([len(doc_scores) for doc_scores in scores])[:-1]
@@ -388,13 +392,13 @@ class LSTMTaggerPipe(TrainablePipe):
             return losses
         set_dropout_rate(self.model, drop)
         scores, backprop = self.model.begin_update(docs)
-        tutor_scores = self._rehearsal_model.predict(docs)
-        n_labels = [len(labels) for labels in self.cfg["labels"].values()]
+        tutor_scores, _ = self._rehearsal_model.begin_update(docs)
         n_tokens = sum(map(len, docs))
         gradients = []
         for own, tutor in zip(scores, tutor_scores):
-            pairs = zip(_split_heads(own, n_labels), _split_heads(tutor, n_labels))
-            gradients.append(numpy.concatenate([softmax(a) - softmax(b) for a, b in pairs], axis=1) / n_tokens)
+            members = zip(self._split_members(own), self._split_members(tutor))
+            differences = [softmax(a) - softmax(b) for parts in members for a, b in zip(*parts)]
+            gradients.append(numpy.concatenate(differences, axis=1) / n_tokens)
         backprop(gradients)
         if sgd is not None:
             self.finish_update(sgd)
@@ -465,6 +469,15 @@ class LSTMTaggerPipe(TrainablePipe):
                 self.cfg["tag_map"] = learned["tag_map"]
             self._set_labels(learned["labels"], learned["combinations"])
 
+    def _split_members(self, logits: numpy.ndarray) -> List[List[numpy.ndarray]]:
+        """Split logits that stand side by side into one array a head, for each of the network's members: several in
+        training, one that stands for all in prediction."""
+        n_labels = [len(labels) for labels in self.cfg["labels"].values()]
+        n_members = logits.shape[1] // sum(n_labels)
+        bounds = numpy.cumsum(n_labels * n_members)[:-1]
+        parts = numpy.split(logits, bounds, axis=1)
+        return [parts[first : first + len(n_labels)] for first in range(0, len(parts), len(n_labels))]
+
     @property
     def _maps_tags(self) -> bool:
         """Whether UPOS tags follow from fine-grained tags."""
@@ -486,11 +499,6 @@ class LSTMTaggerPipe(TrainablePipe):
             tag_map = self.cfg["tag_map"] = read_tag_map(self.cfg["tag_map"])
             by_layer["pos"] = [*(tag_map.get(tag, "X") for tag in self.labels), WHITESPACE["pos"]]
         self._values = {layer: label_values(self.vocab, layer, names) for layer, names in by_layer.items()}
-
-
-def _split_heads(rows: numpy.ndarray, n_labels: Sequence[int]) -> List[numpy.ndarray]:
-    """Split logits of all heads, side by side, into one array a head."""
-    return numpy.split(rows, numpy.cumsum(n_labels)[:-1], axis=1)
 
 
 def _ends(docs: Sequence[Doc]) -> numpy.ndarray:

@@ -11,9 +11,9 @@ from spacy.vocab import Vocab
 from thinc.api import Model, get_torch_default_device
 
 from .network import LSTMTagger, NetworkSizes, WordTypes
+from .precision import choose_precision
 from .shim import ModuleShim, get_network, get_shim
-from .tagging import look_up_types, score_tokens, to_tensor, windows_of
-from .type_cache import TypeCache
+from .tagging import FastPath, look_up_types, score_tokens, to_tensor, windows_of
 from .vocabulary import Vocabulary
 from .windows import Windows
 
@@ -32,13 +32,14 @@ def build_lstm_tagger_v1(
     depth: int = 1,
     bidirectional: bool = False,
     skip: bool = False,
+    n_members: int = 1,
     word_dropout: float = 0.0,
     embedding_dropout: float = 0.0,
     include_static_vectors: bool = False,
     tune_static_vectors: bool = False,
     window_size: int = 128,
     window_overlap: int = 32,
-    cache_size: int = 50_000,
+    cache_size: int = 20_000,
     mixed_precision: bool = True,
     device: Optional[str] = None,
 ) -> Model[InT, OutT]:
@@ -55,6 +56,8 @@ def build_lstm_tagger_v1(
     depth (int): Number of LSTM layers.
     bidirectional (bool): Whether each layer reads a sentence in both directions.
     skip (bool): Whether layers of equal width are residual, and the heads also see the word's own vector.
+    n_members (int): How many networks read the word vectors, each with a mix, layers and heads of its own. They are
+        trained together, on the same embeddings, and their logits are averaged.
     word_dropout (float): In training, a word that occurs n times is unknown at a rate of a / (a + n). This is a.
     embedding_dropout (float): In training, the rate of dropout on what a word's vector is mixed from.
     include_static_vectors (bool): Whether the vectors of the pipeline's vocab are part of a word's vector: with
@@ -63,12 +66,13 @@ def build_lstm_tagger_v1(
     window_size (int): Longest sequence that is read as one, in words. What is longer is cut into windows.
     window_overlap (int): How many words two neighbouring windows share.
     cache_size (int): How many words' vectors are kept between batches, so that they need not be computed again.
-    mixed_precision (bool): Whether the LSTM is trained in bfloat16, on hardware that computes in it. Weights stay in
-        float32. Trained models tag in float32.
+    mixed_precision (bool): Whether the LSTM computes in bfloat16 on hardware that can, in training and in tagging.
+        Weights and scores stay in float32.
     device (Optional[str]): A torch device, such as "cuda:0", for where spaCy is not set to use a GPU (that takes
         CuPy, this does not). Without such a device the network stays on the CPU, with a warning.
     RETURNS (Model[List[Doc], List[numpy.ndarray]]): Its output has a row of logits for each token, the heads side by
-        side in the order of `NetworkSizes.n_labels`; rows of whitespace tokens are 0.
+        side in the order of `NetworkSizes.n_labels`; rows of whitespace tokens are 0. In training, each row has the
+        logits of all members, one member after the other.
     """
     if not 0 <= window_overlap < window_size:
         raise ValueError(
@@ -76,6 +80,8 @@ def build_lstm_tagger_v1(
         )
     if depth < 1:
         raise ValueError(f"depth must be at least 1, not {depth}.")
+    if n_members < 1 or (n_members > 1 and not mix_width):
+        raise ValueError(f"n_members must be at least 1, and 1 where mix_width is 0, not {n_members}.")
     if character_width % 2:
         raise ValueError(f"character_width must be even, half of it for each direction, not {character_width}.")
     return Model(
@@ -95,6 +101,7 @@ def build_lstm_tagger_v1(
                 "depth": depth,
                 "bidirectional": bidirectional,
                 "skip": skip,
+                "n_members": n_members,
             },
             "word_dropout": word_dropout,
             "embedding_dropout": embedding_dropout,
@@ -104,7 +111,7 @@ def build_lstm_tagger_v1(
             "window_overlap": window_overlap,
             "mixed_precision": mixed_precision,
             "device": device,
-            "type_cache": TypeCache(cache_size),
+            "fast_path": FastPath(cache_size),
         },
     )
 
@@ -166,11 +173,13 @@ def forward(model: Model[InT, OutT], docs: InT, is_train: bool) -> Tuple[OutT, C
     model (Model[List[Doc], List[numpy.ndarray]]): The model.
     docs (List[Doc]): The docs.
     is_train (bool): Whether dropout is applied and the gradient can be asked for.
-    RETURNS (Tuple[List[numpy.ndarray], Callable]): Logits, for each doc of shape (n_tokens, n_labels), and a function
-        that takes the gradient of the loss with respect to them and leaves that of the weights in the network.
+    RETURNS (Tuple[List[numpy.ndarray], Callable]): Logits, for each doc of shape (n_tokens, n_labels), in training
+        (n_tokens, n_members * n_labels), and a function that takes the gradient of the loss with respect to them and
+        leaves that of the weights in the network.
     """
     ends = numpy.cumsum([len(doc) for doc in docs])
-    scores = numpy.zeros((ends[-1] if docs else 0, model.get_dim("nO")), dtype="float32")
+    width = model.get_dim("nO") * (get_network(model).sizes.n_members if is_train else 1)
+    scores = numpy.zeros((ends[-1] if docs else 0, width), dtype="float32")
     backprop: Callable[[OutT], InT] = _no_gradient
     if is_train:
         windows = windows_of(model, docs)
@@ -199,8 +208,8 @@ def _begin_update(
         to_tensor(windows.lengths, words),
         dropout,
         model.attrs["embedding_dropout"] if dropout else 0.0,
-        torch.bfloat16 if model.attrs["mixed_precision"] and computes_bfloat16(words.device) else torch.float32,
-    )
+        choose_precision(model.attrs["mixed_precision"], words.device),
+    ).flatten(1)
     taken = windows.targets >= 0
     targets = windows.targets[taken]
     scores[targets] = logits.detach().cpu().numpy()[taken]
@@ -216,14 +225,6 @@ def _begin_update(
 
 def _no_gradient(d_scores: OutT) -> InT:
     return []
-
-
-def computes_bfloat16(device: torch.device) -> bool:
-    """RETURNS (bool): Whether the device computes in bfloat16. Where it does not, bfloat16 is many times slower."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    has_instructions = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return has_instructions and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _forget_words(model: Model[InT, OutT], types: WordTypes) -> WordTypes:

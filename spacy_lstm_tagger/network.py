@@ -27,6 +27,7 @@ class NetworkSizes(NamedTuple):
     :param depth: number of LSTM layers.
     :param bidirectional: whether each layer reads the sentence from both ends.
     :param skip: whether layers are residual and heads see the word as well as its context.
+    :param n_members: number of networks above the embeddings whose logits are averaged.
     """
 
     n_words: int
@@ -43,6 +44,7 @@ class NetworkSizes(NamedTuple):
     depth: int
     bidirectional: bool
     skip: bool
+    n_members: int
 
 
 class WordTypes(NamedTuple):
@@ -100,8 +102,8 @@ class Sentences(NamedTuple):
 class LSTMTagger(nn.Module):
     """Tag sequences of words: embeddings of word types, LSTM layers, one linear head per layer of annotation.
 
-    With ``mix_width=0``, ``depth=1``, ``bidirectional=False`` and without affixes and characters this is
-    the textbook tagger: word embedding, LSTM, linear. A log-softmax of its output gives log-probabilities.
+    With ``mix_width=0``, ``depth=1``, ``bidirectional=False``, ``n_members=1`` and without affixes and characters
+    this is the textbook tagger: word embedding, LSTM, linear. A log-softmax of its output gives log-probabilities.
 
     Long short-term memory: Hochreiter & Schmidhuber (1997), https://doi.org/10.1162/neco.1997.9.8.1735,
     with the forget gate of Gers et al. (2000).
@@ -111,15 +113,9 @@ class LSTMTagger(nn.Module):
         super().__init__()
         self.sizes = sizes
         self.encoder = WordEncoder(sizes)
-        width = self.encoder.width
-        self.layers = nn.ModuleList()
-        for _ in range(sizes.depth):
-            layer = LSTMLayer(width, sizes.hidden_width, sizes.bidirectional, residual=sizes.skip)
-            self.layers.append(layer)
-            width = layer.width
-        if sizes.skip:
-            width += self.encoder.width
-        self.heads = nn.ModuleDict({name: make_head(width, n) for name, n in sizes.n_labels.items()})
+        self.members = nn.ModuleList(
+            Member(self.encoder.width // sizes.n_members, sizes) for _ in range(sizes.n_members)
+        )
 
     def forward(
         self,
@@ -130,7 +126,7 @@ class LSTMTagger(nn.Module):
         embedding_dropout: float = 0.0,
         precision: torch.dtype = torch.float32,
     ) -> Tensor:
-        """Score every label for every token.
+        """Score every label for every token with each member, as training needs it.
 
         :param types: the distinct words of the batch.
         :param tokens: for each token its row in ``types``, sentence after sentence. *Shape:* ``(n_tokens,)``
@@ -138,34 +134,48 @@ class LSTMTagger(nn.Module):
         :param dropout: rate of dropout on word vectors, between layers and before the heads.
         :param embedding_dropout: rate of dropout on what word vectors are made of.
         :param precision: in which the LSTM computes.
-        :returns: logits, the heads side by side. *Shape:* ``(n_tokens, n_labels)``
+        :returns: logits, the heads side by side. *Shape:* ``(n_tokens, n_members, n_labels)``
         """
-        vectors = self.encoder.encode_by_length(types, embedding_dropout)
-        return self.score(vectors.index_select(0, tokens), lengths, dropout, precision)
-
-    def score(
-        self, words: Tensor, lengths: Tensor, dropout: float = 0.0, precision: torch.dtype = torch.float32
-    ) -> Tensor:
-        """Score every label for every token, from the vectors of the words.
-
-        :param words: word vectors, sentence after sentence. *Shape:* ``(n_tokens, encoder.width)``
-        :param lengths: number of tokens of each sentence. *Shape:* ``(n_sentences,)``
-        :param dropout: rate of dropout on word vectors, between layers and before the heads.
-        :param precision: in which the LSTM computes.
-        :returns: logits, the heads side by side. *Shape:* ``(n_tokens, n_labels)``
-        """
+        words = self.encoder.encode_by_length(types, embedding_dropout).index_select(0, tokens)
         sentences = Sentences.from_lengths(lengths)
+        parts = words.chunk(len(self.members), dim=1)
+        logits = [member(part, sentences, dropout, precision) for member, part in zip(self.members, parts)]
+        return torch.stack(logits, dim=1)
+
+
+class Member(nn.Module):
+    """LSTM layers and heads, on vectors of words of their own."""
+
+    def __init__(self, width: int, sizes: NetworkSizes) -> None:
+        super().__init__()
+        self.skip = sizes.skip
+        word_width = width
+        self.layers = nn.ModuleList()
+        for _ in range(sizes.depth):
+            layer = LSTMLayer(width, sizes.hidden_width, sizes.bidirectional, residual=sizes.skip)
+            self.layers.append(layer)
+            width = layer.width
+        if sizes.skip:
+            width += word_width
+        self.heads = nn.ModuleDict({name: make_head(width, n) for name, n in sizes.n_labels.items()})
+
+    def forward(self, words: Tensor, sentences: Sentences, dropout: float, precision: torch.dtype) -> Tensor:
+        """Score every label for every token.
+
+        :param words: word vectors. *Shape:* ``(n_tokens, width)``
+        :returns: logits, the heads side by side. *Shape:* ``(n_tokens, n_labels)``
+        """
         words = drop(words, dropout, sentences.sentence)
         hidden = words
         for layer in self.layers:
             hidden = drop(layer(hidden, sentences, precision), dropout, sentences.sentence)
-        if self.sizes.skip:
+        if self.skip:
             hidden = torch.cat([hidden, words], dim=1)
         return torch.cat([head(hidden) for head in self.heads.values()], dim=1)
 
 
 class WordEncoder(nn.Module):
-    """Turn each distinct word into one vector, whatever its context."""
+    """Turn each distinct word into one vector, whatever its context: the members' vectors side by side."""
 
     def __init__(self, sizes: NetworkSizes) -> None:
         super().__init__()
@@ -185,10 +195,12 @@ class WordEncoder(nn.Module):
             + (sizes.character_width if self.characters else 0)
             + sizes.vector_width
         )
-        self.mix: Optional[nn.Sequential] = None
+        self.mixes = nn.ModuleList()
         if sizes.mix_width:
-            self.mix = nn.Sequential(nn.Linear(self.width, sizes.mix_width), nn.GELU(), nn.LayerNorm(sizes.mix_width))
-            self.width = sizes.mix_width
+            for _ in range(sizes.n_members):
+                mix = nn.Linear(self.width, sizes.mix_width), nn.GELU(), nn.LayerNorm(sizes.mix_width)
+                self.mixes.append(nn.Sequential(*mix))
+            self.width = sizes.mix_width * sizes.n_members
 
     def forward(self, types: WordTypes, dropout: float = 0.0) -> Tensor:
         """Encode word types.
@@ -203,7 +215,7 @@ class WordEncoder(nn.Module):
         if types.vectors is not None:
             parts.append(types.vectors if self.corrections is None else types.vectors + self.corrections(types.words))
         vectors = functional.dropout(torch.cat(parts, dim=1), dropout, training=dropout > 0)
-        return vectors if self.mix is None else self.mix(vectors)
+        return torch.cat([mix(vectors) for mix in self.mixes], dim=1) if self.mixes else vectors
 
     def encode_by_length(self, types: WordTypes, dropout: float) -> Tensor:
         """Encode word types, short words apart from long ones: the same vectors, in less time.
@@ -265,6 +277,11 @@ class LSTMLayer(nn.Module):
         self.leftwards = nn.LSTM(width, hidden_width) if bidirectional else None
         self.width = hidden_width * (2 if bidirectional else 1)
         self.residual = residual and self.width == width
+
+    @property
+    def directions(self) -> List[nn.LSTM]:
+        """The LSTMs, the one that reads rightwards first."""
+        return [self.rightwards] if self.leftwards is None else [self.rightwards, self.leftwards]
 
     def forward(self, tokens: Tensor, sentences: Sentences, precision: torch.dtype) -> Tensor:
         """Read the sentences.

@@ -14,6 +14,9 @@ from torch import nn
 from . import adam
 from .network import LSTMTagger
 
+# Half the size on disk. Tagging rounds weights in the same way, so a stored model tags as it did before.
+STORED = torch.float16
+
 
 class ModuleShim(Shim):
     """Hold a torch module in a thinc model.
@@ -89,10 +92,16 @@ class ModuleShim(Shim):
         self.version += 1
         self.module.to("cpu" if device_type == "cpu" else f"cuda:{device_id}")
 
+    def as_stored(self) -> nn.Module:
+        """RETURNS (torch.nn.Module): A copy of the module with the weights that it would have if it were stored and
+        loaded.
+        """
+        return copy.deepcopy(self.module).to(STORED).to(torch.float32)
+
     def to_bytes(self) -> bytes:
-        """RETURNS (bytes): The weights in the format safetensors."""
+        """RETURNS (bytes): The weights in the format safetensors, as float16."""
         weights = self.module.state_dict() if self.has_module else {}
-        return bytes(save({name: tensor.contiguous() for name, tensor in weights.items()}))
+        return bytes(save({name: tensor.to(STORED).contiguous() for name, tensor in weights.items()}))
 
     def from_bytes(self, data: bytes) -> "ModuleShim":
         """Load weights into the module, which must have their names and shapes.

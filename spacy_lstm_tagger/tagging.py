@@ -1,12 +1,12 @@
 """The fast path: docs to scores without gradients.
 
-Each distinct word is encoded once and its vector kept, which leaves the LSTM as most of the work (English web text,
-1,000 sentences a batch: 53,000 words a second instead of 41,000), and windows of similar length share a call of it.
+Distinct words are looked up in a table of what was computed of them before, and sentences of similar length go through
+the network together.
 """
 
 import os
 from functools import partial
-from typing import Dict, Iterator, List, Sequence, Tuple
+from typing import Dict, Hashable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Type, cast
 
 import numpy
 import torch
@@ -15,21 +15,54 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 from torch.nn import functional
 
-from .network import WordTypes
+from .inference import TaggingNetwork, WordTable, lay_out
+from .network import LSTMTagger, WordTypes
+from .precision import choose_precision
 from .shim import get_network, get_shim
+from .type_cache import TypeCache
 from .windows import Windows, cut_windows
 
 TaggerModel = Model[List[Doc], List[numpy.ndarray]]
 
-# How much goes into one call of the network at prediction: less leaves the processor waiting, more its cache.
-WINDOWS_PER_CALL = 128
+# How much goes through the network at once: less leaves the processor waiting, more its cache.
+WINDOWS_PER_CALL = 256
 WORDS_PER_CALL = 8192
-PADDING_PER_CALL = 128  # costs about as much as another call
 TYPES_PER_CALL = 64
 
 # The threads that torch computes with do not survive a fork, and a forked child that waits for them hangs.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
+
+
+class Prepared(NamedTuple):
+    """What tagging keeps between batches, for one version of the weights."""
+
+    version: Hashable
+    network: TaggingNetwork
+    cache: TypeCache
+
+
+class FastPath:
+    """What tagging keeps between batches. Copies begin empty."""
+
+    def __init__(self, cache_size: int) -> None:
+        """cache_size (int): The most words that are kept."""
+        self._cache_size = cache_size
+        self._prepared: Optional[Prepared] = None
+
+    def prepare(self, model: TaggerModel, vocab: Vocab) -> Prepared:
+        """RETURNS (Prepared): What belongs to the model's present weights and the vocab's present vectors."""
+        prepared = self._prepared
+        device = next(get_network(model).parameters()).device
+        precision = choose_precision(model.attrs["mixed_precision"], device)
+        version = (get_shim(model).version, id(vocab.vectors), precision)
+        if prepared is None or prepared.version != version:
+            network = TaggingNetwork(cast(LSTMTagger, get_shim(model).as_stored()), precision)
+            prepared = self._prepared = Prepared(version, network, TypeCache(self._cache_size))
+        return prepared
+
+    def __reduce__(self) -> Tuple[Type["FastPath"], Tuple[int]]:
+        return FastPath, (self._cache_size,)
 
 
 def score_tokens(model: TaggerModel, docs: Sequence[Doc]) -> Iterator[Tuple[numpy.ndarray, numpy.ndarray]]:
@@ -43,15 +76,21 @@ def score_tokens(model: TaggerModel, docs: Sequence[Doc]) -> Iterator[Tuple[nump
     windows = windows_of(model, docs)
     if not len(windows.lengths):
         return
-    network = get_network(model)
     with torch.inference_mode():
-        orths, types = numpy.unique(windows.orths, return_inverse=True)
         vocab = docs[0].vocab
-        version = (get_shim(model).version, id(vocab.vectors))
-        vectors = model.attrs["type_cache"].get(orths.tolist(), version, partial(_encode, model, vocab))
-        for cells, lengths in _group_by_length(windows.lengths):
-            logits = network.score(vectors[to_tensor(types[cells], vectors)], to_tensor(lengths, vectors))
-            targets = windows.targets[cells]
+        _, network, cache = model.attrs["fast_path"].prepare(model, vocab)
+        orths, types = numpy.unique(windows.orths, return_inverse=True)
+        table, rows = cache.get(orths.tolist(), partial(_encode, model, vocab, network))
+        rows = rows[types]
+        for starts, lengths in _group_by_length(windows.lengths):
+            layout = lay_out(starts, lengths)
+            targets = numpy.where(layout.is_padding, -1, windows.targets[layout.tokens])
+            logits = network.score(
+                table,
+                to_tensor(rows[layout.tokens], table.scores),
+                to_tensor(layout.mirror, table.scores),
+                layout.sizes,
+            )
             taken = targets >= 0
             yield targets[taken], logits.cpu().numpy()[taken]
 
@@ -72,57 +111,43 @@ def look_up_types(model: TaggerModel, vocab: Vocab, orths: List[int]) -> WordTyp
     return tensors._replace(vectors=to_tensor(vectors, parameter))
 
 
-def _encode(model: TaggerModel, vocab: Vocab, orths: List[int]) -> torch.Tensor:
-    """Encode distinct words. To the last bit, a word's vector does not depend on the words encoded with it.
+def _encode(model: TaggerModel, vocab: Vocab, network: TaggingNetwork, orths: List[int]) -> WordTable:
+    """Compute what is known of distinct words without their context. To the last bit, it does not depend on the words
+    that are encoded with them.
 
-    RETURNS (torch.Tensor): Their vectors, shape (n_words, width).
+    RETURNS (WordTable): A row for each word.
     """
-    encoder = get_network(model).encoder
     longest = model.attrs["vocabulary"].settings["max_characters"]
     # The kernels that compute a row depend on numbers of rows and of characters, so few of these occur.
     by_shape: Dict[int, List[int]] = {}
     for i, orth in enumerate(orths):
         n_positions = -(-min(len(vocab.strings[orth]), longest) // 8) * 8
         by_shape.setdefault(n_positions, []).append(i)
-    vectors = next(encoder.parameters()).new_empty((len(orths), encoder.width))
+    order: List[int] = []
+    tables: List[WordTable] = []
     for n_positions, alike in by_shape.items():
         for first in range(0, len(alike), TYPES_PER_CALL):
             part = alike[first : first + TYPES_PER_CALL]
             types = look_up_types(model, vocab, [orths[i] for i in part])
             characters = functional.pad(types.characters, (0, n_positions - types.characters.shape[1]))
             types = types._replace(characters=characters)
-            repeated = torch.arange(TYPES_PER_CALL, device=vectors.device) % len(part)
-            encoded = encoder(WordTypes(*(rows[repeated] for rows in types if rows is not None)))
-            vectors[part] = encoded[: len(part)]
-    return vectors
+            repeated = torch.arange(TYPES_PER_CALL, device=characters.device) % len(part)
+            table = network.encode(WordTypes(*(rows[repeated] for rows in types if rows is not None)))
+            tables.append(WordTable(*(rows[: len(part)] for rows in table)))
+            order += part
+    places = torch.tensor(order).argsort().to(tables[0].scores.device)
+    return WordTable(*(torch.cat(parts).index_select(0, places) for parts in zip(*tables)))
 
 
 def _group_by_length(lengths: numpy.ndarray) -> Iterator[Tuple[numpy.ndarray, numpy.ndarray]]:
-    """Yield groups of windows of similar length: their cells and their lengths."""
-    starts = numpy.cumsum(lengths) - lengths
-    order = numpy.argsort(lengths, kind="stable")
-    for first, end in _similar(lengths[order].tolist()):
-        group = order[first:end]
-        group_lengths = lengths[group]
-        # shape: (n_cells,)
-        within = numpy.arange(group_lengths.sum()) - numpy.repeat(
-            numpy.cumsum(group_lengths) - group_lengths, group_lengths
-        )
-        yield numpy.repeat(starts[group], group_lengths) + within, group_lengths
-
-
-def _similar(lengths: List[int]) -> Iterator[Tuple[int, int]]:
-    """Yield the bounds of groups of sorted lengths."""
-    first, n_words = 0, 0
-    for i, length in enumerate(lengths):
-        n_cells = (i - first + 1) * length
-        full = i - first == WINDOWS_PER_CALL or n_cells > WORDS_PER_CALL
-        if i > first and (full or n_cells - n_words - length > PADDING_PER_CALL):
-            yield first, i
-            first, n_words = i, 0
-        n_words += length
-    if lengths:
-        yield first, len(lengths)
+    """Yield groups of windows, the longest first: where they start and their lengths."""
+    order = numpy.argsort(-lengths, kind="stable")
+    starts, lengths = (numpy.cumsum(lengths) - lengths)[order], lengths[order]
+    first = 0
+    while first < len(lengths):
+        n_windows = max(1, min(WINDOWS_PER_CALL, WORDS_PER_CALL // int(lengths[first])))
+        yield starts[first : first + n_windows], lengths[first : first + n_windows]
+        first += n_windows
 
 
 def to_tensor(array: numpy.ndarray, like: torch.Tensor) -> torch.Tensor:

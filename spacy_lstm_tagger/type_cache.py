@@ -1,25 +1,24 @@
-"""Vectors of words that were met before, so that tagging encodes each word once and not in every batch."""
+"""What was computed of words that were met before, so that tagging does it once per word and not in every batch."""
 
 from threading import Lock
-from typing import Callable, Dict, Hashable, List, NamedTuple, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
-import torch
-from torch import Tensor
+import numpy
+
+from .inference import WordTable
+
+Encode = Callable[[List[int]], WordTable]
 
 
 class Table(NamedTuple):
-    """Word vectors, valid for one version of the weights.
+    """A table of bounded size, of which as many rows are in use as ``rows`` has words."""
 
-    *Shape:* ``vectors (size, width)``, of which as many rows are in use as ``rows`` has words.
-    """
-
-    version: Hashable
     rows: Dict[int, int]
-    vectors: Tensor
+    words: WordTable
 
 
 class TypeCache:
-    """Word vectors by the words' hashes, in a table of bounded size that threads can share.
+    """A table of words, found by their hashes, of bounded size. Threads can share it.
 
     When the table is full, a new one is begun: what is frequent soon comes back.
     """
@@ -28,41 +27,39 @@ class TypeCache:
         """:param size: the most words that are kept; 0 keeps none."""
         self._size = size
         self._lock = Lock()
-        self._table = Table(None, {}, torch.empty(0, 0))
+        self._table: Optional[Table] = None
 
-    def get(self, words: List[int], version: Hashable, encode: Callable[[List[int]], Tensor]) -> Tensor:
-        """Find the vectors of words, encoding those that are new.
+    def get(self, words: List[int], encode: Encode) -> Tuple[WordTable, numpy.ndarray]:
+        """Find words, encoding those that are new.
 
         :param words: distinct hashes.
-        :param version: of the weights; vectors of another version are forgotten.
-        :param encode: gives the vectors of words. *Shape:* ``(n_words, width)``
-        :returns: *Shape:* ``(n_words, width)``
+        :param encode: computes the table of words, with a row for each.
+        :returns: a table, and each word's row in it. *Shape:* ``(n_words,)``, int64
         """
         if len(words) > self._size:
-            return encode(words)
+            return encode(words), numpy.arange(len(words))
         table = self._table
-        if table.version != version or not table.rows.keys() >= set(words):
-            table = self._add(words, version, encode)
-        return table.vectors[torch.tensor([table.rows[word] for word in words], device=table.vectors.device)]
+        if table is None or not table.rows.keys() >= set(words):
+            table = self._add(words, encode)
+        return table.words, numpy.asarray([table.rows[word] for word in words])
 
-    def _add(self, words: List[int], version: Hashable, encode: Callable[[List[int]], Tensor]) -> Table:
+    def _add(self, words: List[int], encode: Encode) -> Table:
         with self._lock:
             table = self._table
-            new = [word for word in words if word not in table.rows]
-            if table.version != version or len(table.rows) + len(new) > self._size:
+            new = words if table is None else [word for word in words if word not in table.rows]
+            if table is None or len(table.rows) + len(new) > self._size:
                 # Other threads may still be reading the old table, so it is left to them.
-                encoded = encode(words)
-                table = Table(version, {}, encoded.new_empty((self._size, encoded.shape[1])))
                 new = words
-            else:
-                encoded = encode(new) if new else table.vectors[:0]
+                encoded = encode(new)
+                table = Table({}, WordTable(*(part.new_empty((self._size, *part.shape[1:])) for part in encoded)))
+            elif new:
+                encoded = encode(new)
+            else:  # another thread was faster
+                return table
             rows = range(len(table.rows), len(table.rows) + len(new))
-            table.vectors[rows.start : rows.stop] = encoded
-            # Rows are made known only now that their vectors are there.
+            for known, added in zip(table.words, encoded):
+                known[rows.start : rows.stop] = added
+            # Rows are made known only now that they are filled.
             table.rows.update(zip(new, rows))
             self._table = table
             return table
-
-    def __reduce__(self) -> Tuple[type, Tuple[int]]:
-        """Copies begin empty."""
-        return TypeCache, (self._size,)

@@ -1,6 +1,6 @@
 """Cut docs into the stretches of words that the network reads as one sequence."""
 
-from typing import List, NamedTuple, Sequence
+from typing import NamedTuple, Sequence
 
 import numpy
 from spacy.attrs import IS_SPACE, ORTH, SENT_START
@@ -30,32 +30,34 @@ def cut_windows(docs: Sequence[Doc], size: int, overlap: int) -> Windows:
     overlap (int): How many words two neighbouring parts share. Each takes its half of them.
     RETURNS (Windows): The windows, in the order of the text.
     """
-    orths: List[numpy.ndarray] = []
-    lengths: List[int] = []
-    targets: List[numpy.ndarray] = []
-    offset = 0
-    for doc in docs:
-        attributes = doc.to_array([ORTH, IS_SPACE, SENT_START])
-        tokens = numpy.flatnonzero(attributes[:, 1] == 0)
-        sentences = numpy.cumsum(attributes[:, 2] == 1)[tokens]
-        bounds = [0, *(numpy.flatnonzero(numpy.diff(sentences)) + 1).tolist(), len(tokens)]
-        for start, end in zip(bounds, bounds[1:]):
-            for left in range(start, max(start + 1, end - overlap), size - overlap):
-                right = min(left + size, end)
-                cells = tokens[left:right]
-                if not len(cells):
-                    continue
-                target = cells + offset
-                if left > start:
-                    target[: overlap // 2] = -1
-                if right < end:
-                    target[len(target) - (overlap - overlap // 2) :] = -1
-                orths.append(attributes[cells, 0])
-                lengths.append(len(cells))
-                targets.append(target)
-        offset += len(doc)
-    return Windows(
-        numpy.concatenate(orths) if orths else numpy.zeros(0, "uint64"),
-        numpy.asarray(lengths, dtype="int64"),
-        numpy.concatenate(targets) if targets else numpy.zeros(0, "int64"),
+    attributes = [doc.to_array([ORTH, IS_SPACE, SENT_START]) for doc in docs]
+    # shape: (n_tokens, 3)
+    table = numpy.concatenate(attributes) if docs else numpy.zeros((0, 3), "uint64")
+    begins = table[:, 2] == 1
+    begins[_starts(numpy.asarray([len(doc) for doc in docs if len(doc)], dtype="int64"))] = True
+    tokens = numpy.flatnonzero(table[:, 1] == 0)
+    _, sentence_lengths = numpy.unique(numpy.cumsum(begins)[tokens], return_counts=True)
+
+    # shape: (n_windows,)
+    step = size - overlap
+    n_parts = numpy.maximum(1, -(-(sentence_lengths - overlap) // step))
+    part = numbers_within(n_parts)
+    rest = numpy.repeat(sentence_lengths, n_parts) - part * step
+    lengths = numpy.minimum(rest, size)
+
+    # shape: (n_cells,)
+    position = numbers_within(lengths)
+    cells = numpy.repeat(numpy.repeat(_starts(sentence_lengths), n_parts) + part * step, lengths) + position
+    left_to_others = (position < numpy.repeat(numpy.where(part > 0, overlap // 2, 0), lengths)) | (
+        position >= numpy.repeat(numpy.where(rest > size, size - (overlap - overlap // 2), size), lengths)
     )
+    return Windows(table[tokens[cells], 0], lengths, numpy.where(left_to_others, -1, tokens[cells]))
+
+
+def numbers_within(lengths: numpy.ndarray) -> numpy.ndarray:
+    """RETURNS (numpy.ndarray): 0, 1, 2, … for each length, one after another. int64, shape (sum of the lengths,)."""
+    return numpy.arange(lengths.sum()) - numpy.repeat(_starts(lengths), lengths)
+
+
+def _starts(lengths: numpy.ndarray) -> numpy.ndarray:
+    return numpy.cumsum(lengths) - lengths

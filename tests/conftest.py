@@ -28,6 +28,7 @@ SMALL_MODEL: Dict[str, Any] = {
     "depth": 2,
     "bidirectional": True,
     "skip": True,
+    "n_members": 2,
     "word_dropout": 0.25,
     "vocabulary": {"@misc": "spacy-lstm-tagger.Vocabulary.v1", "min_count": 1},
 }

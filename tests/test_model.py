@@ -8,6 +8,7 @@ from spacy.tokens import Doc
 from spacy.vectors import Vectors
 from thinc.api import Adam, set_dropout_rate
 
+from spacy_lstm_tagger.inference import TaggingNetwork
 from spacy_lstm_tagger.model import build_lstm_tagger_v1
 from spacy_lstm_tagger.shim import get_network, get_shim
 from spacy_lstm_tagger.tagging import _encode
@@ -24,15 +25,20 @@ def concatenate(scores):
     return numpy.concatenate(scores)
 
 
+def average_members(scores):
+    return numpy.mean(numpy.split(scores, SMALL_MODEL["n_members"], axis=1), axis=0)
+
+
 def test_predict_equals_begin_update_without_dropout(trained):
     model = trained.get_pipe("lstm_tagger").model.copy()
+    get_shim(model).module = get_shim(model).as_stored()
     set_dropout_rate(model, 0.0)
     docs = make_docs(trained)
     for mixed_precision, tolerance in ((False, 1e-5), (True, 0.2)):
         model.attrs["mixed_precision"] = mixed_precision
         trained_scores, _ = model.begin_update(docs)
         for predicted, scores in zip(model.predict(docs), trained_scores):
-            numpy.testing.assert_allclose(predicted, scores, atol=tolerance)
+            numpy.testing.assert_allclose(predicted, average_members(scores), atol=tolerance)
 
 
 def test_mixed_precision_needs_hardware_for_it(trained, monkeypatch):
@@ -41,7 +47,7 @@ def test_mixed_precision_needs_hardware_for_it(trained, monkeypatch):
     docs = make_docs(trained)
     scores = {}
     for wanted, there in product((False, True), repeat=2):
-        monkeypatch.setattr("spacy_lstm_tagger.model.computes_bfloat16", lambda device, there=there: there)
+        monkeypatch.setattr("spacy_lstm_tagger.precision.computes_bfloat16", lambda device, there=there: there)
         model.attrs["mixed_precision"] = wanted
         scores[wanted, there] = concatenate(model.begin_update(docs)[0])
     numpy.testing.assert_array_equal(scores[False, True], scores[False, False])
@@ -53,7 +59,7 @@ def test_batched_equals_alone(trained):
     model = trained.get_pipe("lstm_tagger").model
     docs = make_docs(trained)
     for together, doc in zip(model.predict(docs), docs):
-        numpy.testing.assert_allclose(together, model.predict([doc])[0], atol=1e-5)
+        numpy.testing.assert_array_equal(together, model.predict([doc])[0])
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["", ""], ["  "], ["", " \n "]])
@@ -61,13 +67,15 @@ def test_docs_without_words_score_zero(trained, texts):
     model = trained.get_pipe("lstm_tagger").model
     docs = [trained.make_doc(text) for text in texts]
     scores, backprop = model.begin_update(docs)
-    for rows, doc in zip([*model.predict(docs), *scores], [*docs, *docs]):
-        assert rows.shape == (len(doc), model.get_dim("nO"))
+    for rows, doc, n_members in zip([*model.predict(docs), *scores], [*docs, *docs], [1] * len(docs) + [2] * len(docs)):
+        assert rows.shape == (len(doc), n_members * model.get_dim("nO"))
         assert not rows.any()
     backprop(scores)
 
 
-@pytest.mark.parametrize("name", ["encoder.word.weight", "layers.1.leftwards.weight_hh_l0", "heads.pos.weight"])
+@pytest.mark.parametrize(
+    "name", ["encoder.word.weight", "members.1.layers.1.leftwards.weight_hh_l0", "members.0.heads.pos.weight"]
+)
 def test_gradient_equals_numerical_gradient(trained, name):
     """Through docs and windows that overlap, from the scores of the thinc model to the weights of the torch one."""
     model = trained.get_pipe("lstm_tagger").model.copy()
@@ -150,14 +158,15 @@ def test_long_docs_are_read_in_windows(trained):
     numpy.testing.assert_allclose(model.predict([doc])[0], whole, atol=0.05)
 
 
-def test_vector_of_a_word_has_the_same_bits_whatever_is_encoded_with_it(trained):
+def test_a_word_has_the_same_bits_whatever_is_encoded_with_it(trained):
     model = trained.get_pipe("lstm_tagger").model
+    network = TaggingNetwork(get_network(model), torch.float32)
     words = [trained.vocab.strings.add(f"{'ab' * (i % 7)}{i}") for i in range(150)]
     with torch.inference_mode():
-        together = _encode(model, trained.vocab, words)
+        together = _encode(model, trained.vocab, network, words)
         for some in ([3], [140, 7], list(range(0, 150, 2)), list(range(149, 40, -1))):
-            alone = _encode(model, trained.vocab, [words[i] for i in some])
-            assert torch.equal(alone, together[some])
+            alone = _encode(model, trained.vocab, network, [words[i] for i in some])
+            assert all(torch.equal(rows, known[some]) for rows, known in zip(alone, together))
 
 
 def test_sentences_are_read_one_by_one(trained):
@@ -165,7 +174,7 @@ def test_sentences_are_read_one_by_one(trained):
     words = ["Run", "Yes", "!", "Everybody", "reads", "books"]
     doc = Doc(trained.vocab, words=words, sent_starts=[True, True, False, True, False, False])
     parts = [Doc(trained.vocab, words=part) for part in (words[:1], words[1:3], words[3:])]
-    numpy.testing.assert_allclose(model.predict([doc])[0], concatenate(model.predict(parts)), atol=1e-5)
+    numpy.testing.assert_array_equal(model.predict([doc])[0], concatenate(model.predict(parts)))
 
 
 def test_word_dropout_only_in_training():
@@ -175,7 +184,7 @@ def test_word_dropout_only_in_training():
     set_dropout_rate(model, 1e-9)
     plain = concatenate(model.predict(docs))
     numpy.testing.assert_array_equal(concatenate(model.predict(docs)), plain)
-    assert not numpy.allclose(concatenate(model.begin_update(docs)[0]), plain, atol=1e-4)
+    assert not numpy.allclose(average_members(concatenate(model.begin_update(docs)[0])), plain, atol=0.1)
 
 
 def test_static_vectors_are_read():
@@ -229,7 +238,8 @@ def test_static_vectors_without_vectors_is_spacys_error():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"window_overlap": 128}, {"window_overlap": -1}, {"depth": 0}, {"character_width": 7}]
+    "settings",
+    [{"window_overlap": 128}, {"window_overlap": -1}, {"depth": 0}, {"character_width": 7}, {"n_members": 2}],
 )
 def test_impossible_settings_are_named(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):

@@ -23,6 +23,7 @@ TEXTBOOK = {
     "depth": 1,
     "bidirectional": False,
     "skip": False,
+    "n_members": 1,
 }
 RICH = {
     "n_words": 20,
@@ -39,9 +40,10 @@ RICH = {
     "depth": 2,
     "bidirectional": True,
     "skip": True,
+    "n_members": 2,
 }
 OPTIONS = [TEXTBOOK, RICH] + [
-    {**RICH, "depth": depth, "bidirectional": both, "skip": skip, "n_characters": characters}
+    {**RICH, "depth": depth, "bidirectional": both, "skip": skip, "n_characters": characters, "n_members": depth}
     for depth, both, skip, characters in product((1, 3), (False, True), (False, True), (0, 11))
 ]
 LENGTHS = [3, 1, 5, 2]
@@ -77,7 +79,7 @@ class Reference:
         self.sizes = network.sizes
         self.weights = {name: tensor.double().numpy() for name, tensor in network.state_dict().items()}
 
-    def encode(self, types, row):
+    def embed(self, types, row):
         w = self.weights
         parts = [w["encoder.word.weight"][types.words[row]]]
         for i in range(len(self.sizes.n_affixes)):
@@ -86,13 +88,19 @@ class Reference:
             parts.append(self.spell([c for c in types.characters[row].tolist() if c]))
         if types.vectors is not None:
             parts.append(types.vectors[row].double().numpy())
-        x = numpy.concatenate(parts)
+        return numpy.concatenate(parts)
+
+    def mix(self, x, member):
         if not self.sizes.mix_width:
             return x
-        x = w["encoder.mix.0.weight"] @ x + w["encoder.mix.0.bias"]
+        w = {
+            name: self.weights[f"encoder.mixes.{member}.{name}"]
+            for name in ("0.weight", "0.bias", "2.weight", "2.bias")
+        }
+        x = w["0.weight"] @ x + w["0.bias"]
         x = numpy.asarray([0.5 * v * (1 + torch.erf(torch.tensor(v / 2**0.5)).item()) for v in x])
         x = (x - x.mean()) / numpy.sqrt(x.var() + 1e-5)
-        return x * w["encoder.mix.2.weight"] + w["encoder.mix.2.bias"]
+        return x * w["2.weight"] + w["2.bias"]
 
     def spell(self, characters):
         embedded = [self.weights["encoder.characters.embedding.weight"][c] for c in characters]
@@ -114,12 +122,18 @@ class Reference:
         return states
 
     def tag(self, types, sentence):
-        words = [self.encode(types, row) for row in sentence]
+        """Logits of each member. *Shape:* ``(n_tokens, n_members, n_labels)``"""
+        embedded = [self.embed(types, row) for row in sentence]
+        members = range(self.sizes.n_members)
+        return numpy.stack([self.tag_as(i, [self.mix(x, i) for x in embedded]) for i in members], axis=1)
+
+    def tag_as(self, member, words):
+        w = {name.removeprefix(f"members.{member}."): weights for name, weights in self.weights.items()}
         layer_input = words
         for n in range(self.sizes.depth):
-            states = self.read(f"layers.{n}.rightwards", layer_input)
+            states = self.read(f"members.{member}.layers.{n}.rightwards", layer_input)
             if self.sizes.bidirectional:
-                backwards = self.read(f"layers.{n}.leftwards", layer_input[::-1])[::-1]
+                backwards = self.read(f"members.{member}.layers.{n}.leftwards", layer_input[::-1])[::-1]
                 states = [numpy.concatenate(pair) for pair in zip(states, backwards)]
             if self.sizes.skip and len(states[0]) == len(layer_input[0]):
                 states = [state + x for state, x in zip(states, layer_input)]
@@ -127,9 +141,9 @@ class Reference:
         logits = []
         for state, word in zip(layer_input, words):
             x = numpy.concatenate([state, word]) if self.sizes.skip else state
-            heads = [self.weights[f"heads.{name}.weight"] @ x for name in self.sizes.n_labels]
-            biases = [self.weights[f"heads.{name}.bias"] for name in self.sizes.n_labels]
-            logits.append(numpy.concatenate([h + b for h, b in zip(heads, biases)]))
+            logits.append(
+                numpy.concatenate([w[f"heads.{n}.weight"] @ x + w[f"heads.{n}.bias"] for n in self.sizes.n_labels])
+            )
         return numpy.stack(logits)
 
 
@@ -140,8 +154,8 @@ def test_equals_reference(sizes):
     with torch.no_grad():
         logits = network(types, tokens, torch.tensor(LENGTHS)).numpy()
     reference = Reference(network)
-    expected = [reference.tag(types, sentence) for sentence in tokens.split(LENGTHS)]
-    numpy.testing.assert_allclose(logits, numpy.concatenate(expected), atol=1e-5)
+    expected = numpy.concatenate([reference.tag(types, sentence) for sentence in tokens.split(LENGTHS)])
+    numpy.testing.assert_allclose(logits, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("sizes", OPTIONS)
@@ -155,7 +169,7 @@ def test_batched_equals_alone(sizes):
 
 
 def test_stepping_one_word_at_a_time_equals_whole_sequence():
-    lstm = make(TEXTBOOK).layers[0].rightwards
+    lstm = make(TEXTBOOK).members[0].layers[0].rightwards
     words = torch.randn(5, 6)
     with torch.no_grad():
         whole, (last_hidden, last_cell) = lstm(words)
@@ -178,12 +192,12 @@ def test_options_off_is_the_textbook_network():
     shapes = {name: tuple(weights.shape) for name, weights in make(TEXTBOOK).state_dict().items()}
     assert shapes == {
         "encoder.word.weight": (9, 6),
-        "layers.0.rightwards.weight_ih_l0": (24, 6),
-        "layers.0.rightwards.weight_hh_l0": (24, 6),
-        "layers.0.rightwards.bias_ih_l0": (24,),
-        "layers.0.rightwards.bias_hh_l0": (24,),
-        "heads.tag.weight": (3, 6),
-        "heads.tag.bias": (3,),
+        "members.0.layers.0.rightwards.weight_ih_l0": (24, 6),
+        "members.0.layers.0.rightwards.weight_hh_l0": (24, 6),
+        "members.0.layers.0.rightwards.bias_ih_l0": (24,),
+        "members.0.layers.0.rightwards.bias_hh_l0": (24,),
+        "members.0.heads.tag.weight": (3, 6),
+        "members.0.heads.tag.bias": (3,),
     }
 
 

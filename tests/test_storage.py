@@ -6,8 +6,11 @@ import shutil
 import pytest
 import spacy
 import srsly
+import torch
+from safetensors.torch import load
 
 from spacy_lstm_tagger import storage
+from spacy_lstm_tagger.shim import get_network
 
 from .conftest import SMALL_MODEL, TEXTS, make_examples, make_pipeline
 
@@ -61,6 +64,15 @@ def test_files_are_those_of_the_contract(trained_path):
     assert cfg["format"] == 1
     assert cfg["network"]["hidden_width"] == 8
     assert cfg["labels"]["pos"] == ["DET", "INTJ", "NOUN", "PRON", "PUNCT", "VERB"]
+
+
+def test_weights_take_two_bytes_each(trained, trained_path):
+    weights = load((trained_path / "lstm_tagger" / "model.safetensors").read_bytes())
+    assert {tensor.dtype for tensor in weights.values()} == {torch.float16}
+    network = get_network(trained.get_pipe("lstm_tagger").model)
+    assert {name: tuple(p.shape) for name, p in network.named_parameters()} == {
+        name: tuple(tensor.shape) for name, tensor in weights.items()
+    }
 
 
 def test_no_file_is_a_pickle(trained_path):

@@ -1,0 +1,77 @@
+import numpy
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_lstm_tagger.inference import WINDOWS_PER_BLOCK, TaggingNetwork, lay_out
+
+from .test_network import OPTIONS, RICH, make, make_types
+
+LENGTHS = numpy.asarray([9, 9, 8, 7, 5, 5, 4, 2, 2, 1, 1])
+
+
+def score(network, types, tokens, lengths, precision=torch.float32):
+    """Scores of the tokens of windows that stand one after another, the longest first."""
+    layout = lay_out(numpy.cumsum(lengths) - lengths, lengths)
+    with torch.no_grad():
+        tagging = TaggingNetwork(network, precision)
+        rows = tokens[torch.from_numpy(layout.tokens)]
+        scores = tagging.score(tagging.encode(types), rows, torch.from_numpy(layout.mirror), layout.sizes)
+    assert scores.dtype == torch.float32
+    taken = torch.from_numpy(~layout.is_padding)
+    in_order = torch.empty(len(tokens), scores.shape[1])
+    in_order[torch.from_numpy(layout.tokens)[taken]] = scores[taken]
+    return in_order
+
+
+@pytest.mark.parametrize("sizes", [*OPTIONS, {**RICH, "hidden_width": 16, "mix_width": 32}])
+def test_equals_network(sizes):
+    network, types = make(sizes), make_types(sizes)
+    tokens = torch.randint(0, 10, (LENGTHS.sum(),))
+    with torch.no_grad():
+        expected = network(types, tokens, torch.from_numpy(LENGTHS)).mean(dim=1)
+    torch.testing.assert_close(score(network, types, tokens, LENGTHS), expected, rtol=0, atol=1e-6)
+    in_bfloat16 = score(network, types, tokens, LENGTHS, torch.bfloat16)
+    torch.testing.assert_close(in_bfloat16, expected, rtol=0, atol=0.02)
+    assert not torch.equal(in_bfloat16, expected)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("hidden_width", [20, 96, 128])
+def test_a_window_has_the_same_bits_alone_and_among_others(hidden_width, precision):
+    sizes = {**RICH, "hidden_width": hidden_width}
+    network, types = make(sizes), make_types(sizes)
+    lengths = numpy.repeat(LENGTHS, 9)
+    tokens = torch.randint(0, 10, (lengths.sum(),))
+    together = score(network, types, tokens, lengths, precision).split(lengths.tolist())
+    for i in range(0, len(lengths), 7):
+        window = tokens.split(lengths.tolist())[i]
+        alone = score(network, types, window, lengths[i : i + 1], precision)
+        assert torch.equal(alone, together[i])
+
+
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=30))
+def test_layout_reads_each_token_once_and_in_order(lengths):
+    lengths = numpy.asarray(sorted(lengths, reverse=True))
+    starts = numpy.cumsum(lengths) - lengths
+    layout = lay_out(starts, lengths)
+    assert sum(layout.sizes) == len(layout.tokens) == len(layout.mirror) == len(layout.is_padding)
+    assert layout.sizes == sorted(layout.sizes, reverse=True)
+    assert all(size % WINDOWS_PER_BLOCK == 0 for size in layout.sizes)
+    steps = numpy.split(numpy.arange(len(layout.tokens)), numpy.cumsum(layout.sizes)[:-1])
+    read, read_backwards = [], []
+    for column, length in enumerate(lengths):
+        cells = [step[column] for step in steps[:length]]
+        read += layout.tokens[cells].tolist()
+        read_backwards += layout.tokens[layout.mirror[cells]].tolist()[::-1]
+        assert not layout.is_padding[cells].any()
+    assert read == read_backwards == list(range(lengths.sum()))
+    assert (~layout.is_padding).sum() == lengths.sum()
+    # There and back again, wherever padding stands.
+    numpy.testing.assert_array_equal(layout.mirror[layout.mirror], numpy.arange(len(layout.mirror)))
+
+
+def test_windows_of_similar_length_need_no_padding():
+    lengths = numpy.asarray([5] * WINDOWS_PER_BLOCK + [3] * WINDOWS_PER_BLOCK)
+    assert not lay_out(numpy.cumsum(lengths) - lengths, lengths).is_padding.any()
