@@ -5,7 +5,7 @@ LSTM steps go through all sentences of a batch at once, longest sentence first, 
 and through both directions and all members at once.
 """
 
-from typing import List, NamedTuple, Sequence, cast
+from typing import List, NamedTuple, Optional, Sequence, cast
 
 import numpy
 import torch
@@ -16,8 +16,8 @@ from .network import LSTMLayer, LSTMTagger, Member, WordTypes
 from .windows import numbers_within
 
 # A matrix product of three rows or less, and the rest of a row that does not fill a register, are computed by other
-# kernels, whose last bits differ. So windows are read in blocks, and units come in multiples of a register's floats.
-WINDOWS_PER_BLOCK = 8
+# kernels, whose last bits differ. So rows come in blocks, and units in multiples of a register's floats.
+ROWS_PER_BLOCK = 8
 UNITS_PER_REGISTER = 16
 
 
@@ -56,10 +56,9 @@ def lay_out(starts: numpy.ndarray, lengths: numpy.ndarray) -> Layout:
     lengths (numpy.ndarray): The windows' lengths, the longest first, all above 0. int64, same shape.
     RETURNS (Layout): The cells.
     """
-    n_columns = -(-len(lengths) // WINDOWS_PER_BLOCK) * WINDOWS_PER_BLOCK
-    window = numpy.minimum(numpy.arange(n_columns), len(lengths) - 1)
+    window = numpy.minimum(numpy.arange(fill_block(len(lengths))), len(lengths) - 1)
     # A block goes on for as long as its first window does.
-    longest = numpy.repeat(lengths[::WINDOWS_PER_BLOCK], WINDOWS_PER_BLOCK)
+    longest = numpy.repeat(lengths[::ROWS_PER_BLOCK], ROWS_PER_BLOCK)
     # shape: (n_steps,)
     sizes = numpy.searchsorted(-longest, -numpy.arange(lengths[0]))
     first_cell = numpy.cumsum(sizes) - sizes
@@ -76,8 +75,13 @@ def lay_out(starts: numpy.ndarray, lengths: numpy.ndarray) -> Layout:
     )
 
 
-class LayerWeights(NamedTuple):
-    """The weights of all LSTMs in a layer: both directions of one member after the other.
+def fill_block(n: int) -> int:
+    """RETURNS (int): The next multiple of ROWS_PER_BLOCK."""
+    return -(-n // ROWS_PER_BLOCK) * ROWS_PER_BLOCK
+
+
+class LSTMWeights(NamedTuple):
+    """The weights of LSTMs that take their steps together.
 
     Gates are in the order input, forget, output, candidate. Units are filled up to a multiple of UNITS_PER_REGISTER by
     some that stay 0.
@@ -89,36 +93,81 @@ class LayerWeights(NamedTuple):
     inputs: Tensor
     biases: Tensor
     recurrent: Tensor
-    is_residual: bool
+
+    @classmethod
+    def from_lstms(cls, lstms: Sequence[nn.LSTM], precision: torch.dtype, *, reads_units: bool) -> "LSTMWeights":
+        """Take over weights.
+
+        :param lstms: of the same sizes.
+        :param reads_units: whether the input is units of such LSTMs, filled up.
+        """
+        weights = [dict(lstm.named_parameters()) for lstm in lstms]
+        width = lstms[0].hidden_size
+        inputs = [fill_units(w["weight_ih_l0"], width) if reads_units else w["weight_ih_l0"] for w in weights]
+        return cls(
+            _order_gates(inputs).to(precision),
+            _order_gates([(w["bias_ih_l0"] + w["bias_hh_l0"]).unsqueeze(1) for w in weights]).to(precision),
+            _order_gates([fill_units(w["weight_hh_l0"], width) for w in weights]).to(precision),
+        )
+
+    def weigh(self, inputs: Tensor) -> Tensor:
+        """:returns: what the input says to the gates. *Shape:* ``(n_lstms, n_cells, 4 * units)``"""
+        return torch.baddbmm(self.biases, inputs, self.inputs)
+
+
+def _order_gates(weights: List[Tensor]) -> Tensor:
+    """*Shape:* each ``(4 * hidden_width, width)``, result ``(n_weights, width, 4 * units)``"""
+    # torch has the candidate before the output gate.
+    gates = torch.stack(weights).unflatten(1, (4, -1))[:, [0, 1, 3, 2]]
+    filled = functional.pad(gates, (0, 0, 0, -gates.shape[2] % UNITS_PER_REGISTER))
+    return filled.flatten(1, 2).transpose(1, 2).contiguous()
+
+
+def fill_units(columns: Tensor, hidden_width: int) -> Tensor:
+    """*Shape:* ``columns (…, n * hidden_width)``, result ``(…, n * units)``"""
+    by_direction = columns.unflatten(-1, (-1, hidden_width))
+    return functional.pad(by_direction, (0, -hidden_width % UNITS_PER_REGISTER)).flatten(-2)
 
 
 class TaggingNetwork:
-    """A network's weights in the order in which tagging needs them. Later changes of the network do not show."""
+    """A network's weights in the order in which tagging needs them."""
 
     def __init__(self, network: LSTMTagger, precision: torch.dtype) -> None:
         """Take over weights.
 
-        :param network: whose weights.
+        :param network: whose weights. It must not change any more.
         :param precision: in which LSTMs compute. Scores are added up in float32: in bfloat16 many would be equal.
         """
         sizes = network.sizes
-        self._encoder = network.encoder
         self._precision = precision
         self._n_members = sizes.n_members
         self._n_directions = 2 if sizes.bidirectional else 1
         self._hidden_width = sizes.hidden_width
+        self._encoder = network.encoder
+        if network.encoder.characters is not None:
+            self._spelling = LSTMWeights.from_lstms(
+                network.encoder.characters.directions, torch.float32, reads_units=False
+            )
+            embeddings = network.encoder.characters.embedding.weight.expand(2, -1, -1)
+            # shape: (n_characters, 2, 4 * units)
+            self._spelling_gates = self._spelling.weigh(embeddings).transpose(0, 1)
         members = [cast(Member, member) for member in network.members]
-        self._layers = [
-            self._lay_out([cast(LSTMLayer, member.layers[depth]) for member in members], is_first=not depth)
-            for depth in range(sizes.depth)
+        layers = [[cast(LSTMLayer, member.layers[depth]) for member in members] for depth in range(sizes.depth)]
+        self._is_residual = [of_members[0].residual for of_members in layers]
+        self._lstms = [
+            LSTMWeights.from_lstms(
+                [lstm for layer in of_members for lstm in layer.directions], precision, reads_units=depth > 0
+            )
+            for depth, of_members in enumerate(layers)
         ]
         # Scores are averaged over members, so each has a part in them that is as much smaller.
         heads = [[cast(nn.Linear, head) for head in member.heads.values()] for member in members]
         weights = [torch.cat([head.weight for head in of_member]) / len(members) for of_member in heads]
         biases = [torch.cat([head.bias for head in of_member]) / len(members) for of_member in heads]
         n_hidden = self._n_directions * sizes.hidden_width
+        hidden = [fill_units(weight[:, :n_hidden], sizes.hidden_width) for weight in weights]
         # shape: (n_members * n_directions * units, n_labels)
-        self._head = torch.cat([self._fill_units(weight[:, :n_hidden]) for weight in weights], 1).t().contiguous()
+        self._head = torch.cat(hidden, 1).t().contiguous()
         # shape: (n_members * width of the word, n_labels), the width 0 where heads do not see the word
         self._word_head = torch.cat([weight[:, n_hidden:] for weight in weights], 1).t().contiguous()
         self._bias = torch.stack(biases).sum(0)
@@ -128,14 +177,16 @@ class TaggingNetwork:
 
         :param types: distinct words.
         """
-        words = self._encoder(types)
+        n_words = len(types.words)
+        rows = torch.arange(fill_block(n_words), device=types.words.device).clamp(max=n_words - 1)
+        types = WordTypes(*(part[rows] for part in types if part is not None))
+        words = self._encoder.combine(types, self._spell(types.characters))
         scores = torch.addmm(self._bias, words[:, : len(self._word_head)], self._word_head)
         # shape: (n_members, n_words, width)
         vectors = words.to(self._precision).unflatten(1, (self._n_members, -1)).transpose(0, 1)
-        first = self._layers[0]
-        gates = torch.baddbmm(first.biases, vectors.repeat_interleave(self._n_directions, 0), first.inputs)
-        vectors = self._fill_units(vectors) if first.is_residual else vectors[..., :0]
-        return WordTable(gates.transpose(0, 1), scores, vectors.transpose(0, 1))
+        gates = self._lstms[0].weigh(vectors.repeat_interleave(self._n_directions, 0))
+        vectors = fill_units(vectors, self._hidden_width) if self._is_residual[0] else vectors[..., :0]
+        return WordTable(gates.transpose(0, 1)[:n_words], scores[:n_words], vectors.transpose(0, 1)[:n_words])
 
     def score(self, table: WordTable, rows: Tensor, mirror: Tensor, sizes: List[int]) -> Tensor:
         """Score every label for every cell of a layout.
@@ -146,30 +197,36 @@ class TaggingNetwork:
         :param sizes: as in the layout.
         :returns: logits, the heads side by side. *Shape:* ``(n_cells, n_labels)``
         """
-        first, *others = self._layers
-        gates = self._look_up(table.gates, torch.stack([rows, rows[mirror]][: self._n_directions]))
-        hidden = self._join(take_steps(gates, first.recurrent, sizes), mirror)
-        if first.is_residual:
+        directions = torch.stack([rows, rows[mirror]][: self._n_directions])
+        gates = look_up(table.gates, directions.repeat(self._n_members, 1))
+        hidden = self._join(take_steps(gates, self._lstms[0].recurrent, sizes), mirror)
+        if self._is_residual[0]:
             hidden += table.vectors.index_select(0, rows).transpose(0, 1)
-        for layer in others:
+        for lstms, is_residual in zip(self._lstms[1:], self._is_residual[1:]):
             # shape: (n_members, n_directions, n_cells, n_directions * units)
             inputs = torch.stack([hidden, hidden.index_select(1, mirror)][: self._n_directions], 1)
-            gates = torch.baddbmm(layer.biases, inputs.flatten(0, 1), layer.inputs)
-            states = self._join(take_steps(gates, layer.recurrent, sizes), mirror)
-            hidden = states + hidden if layer.is_residual else states
+            states = self._join(take_steps(lstms.weigh(inputs.flatten(0, 1)), lstms.recurrent, sizes), mirror)
+            hidden = states + hidden if is_residual else states
         scores = table.scores.index_select(0, rows)
         return scores.addmm_(hidden.transpose(0, 1).flatten(1).float(), self._head)
 
-    def _look_up(self, gates: Tensor, rows: Tensor) -> Tensor:
-        """Find the gates of the first layer.
+    def _spell(self, characters: Tensor) -> Optional[Tensor]:
+        """Read the characters of words.
 
-        *Shape:* ``gates (n_words, n_lstms, 4 * units)``, ``rows (n_directions, n_cells)``,
-        result ``(n_lstms, n_cells, 4 * units)``
+        *Shape:* ``characters (n_words, n_positions)``, result ``(n_words, character_width)``
         """
-        n_lstms = gates.shape[1]
-        lstms = torch.arange(n_lstms, device=rows.device).unsqueeze(1)
-        places = rows.repeat(self._n_members, 1) * n_lstms + lstms
-        return gates.flatten(0, 1).index_select(0, places.flatten()).unflatten(0, places.shape)
+        if self._encoder.characters is None:
+            return None
+        lengths = (characters > 0).sum(1).clamp(min=1)
+        order = lengths.argsort(descending=True, stable=True)
+        layout = lay_out((order * characters.shape[1]).cpu().numpy(), lengths[order].cpu().numpy())
+        tokens, mirror = (torch.from_numpy(cells).to(order.device) for cells in (layout.tokens, layout.mirror))
+        rows = characters.flatten()[tokens]
+        gates = look_up(self._spelling_gates, torch.stack([rows, rows[mirror]]))
+        states = take_steps(gates, self._spelling.recurrent, layout.sizes)
+        # The last step of each word is the mirror image of its first.
+        last = states[:, mirror[: len(order)], : self._encoder.characters.rightwards.hidden_size]
+        return torch.cat(last.unbind(0), 1)[order.argsort()]
 
     def _join(self, states: Tensor, mirror: Tensor) -> Tensor:
         """Bring both directions of each member into the order of the cells.
@@ -181,31 +238,19 @@ class TaggingNetwork:
         from_left, from_right = states.unflatten(0, (self._n_members, 2)).unbind(1)
         return torch.cat([from_left, from_right.index_select(1, mirror)], 2)
 
-    def _lay_out(self, layers: Sequence[LSTMLayer], *, is_first: bool) -> LayerWeights:
-        """:param layers: those of the same depth, of all members."""
-        weights = [dict(lstm.named_parameters()) for layer in layers for lstm in layer.directions]
-        inputs = [w["weight_ih_l0"] if is_first else self._fill_units(w["weight_ih_l0"]) for w in weights]
-        return LayerWeights(
-            self._order_gates(inputs),
-            self._order_gates([(w["bias_ih_l0"] + w["bias_hh_l0"]).unsqueeze(1) for w in weights]),
-            self._order_gates([self._fill_units(w["weight_hh_l0"]) for w in weights]),
-            layers[0].residual,
-        )
 
-    def _order_gates(self, weights: List[Tensor]) -> Tensor:
-        """*Shape:* each ``(4 * hidden_width, width)``, result ``(n_weights, width, 4 * units)``"""
-        # torch has the candidate before the output gate.
-        gates = torch.stack(weights).unflatten(1, (4, -1))[:, [0, 1, 3, 2]]
-        filled = functional.pad(gates, (0, 0, 0, -self._hidden_width % UNITS_PER_REGISTER))
-        return filled.flatten(1, 2).transpose(1, 2).contiguous().to(self._precision)
+def look_up(gates: Tensor, rows: Tensor) -> Tensor:
+    """Find what the inputs of LSTMs say to their gates.
 
-    def _fill_units(self, columns: Tensor) -> Tensor:
-        """*Shape:* ``columns (…, n * hidden_width)``, result ``(…, n * units)``"""
-        by_direction = columns.unflatten(-1, (-1, self._hidden_width))
-        return functional.pad(by_direction, (0, -self._hidden_width % UNITS_PER_REGISTER)).flatten(-2)
+    *Shape:* ``gates (n_rows, n_lstms, 4 * units)``, ``rows (n_lstms, n_cells)``, result
+    ``(n_lstms, n_cells, 4 * units)``
+    """
+    n_lstms = gates.shape[1]
+    places = rows * n_lstms + torch.arange(n_lstms, device=rows.device).unsqueeze(1)
+    return gates.flatten(0, 1).index_select(0, places.flatten()).unflatten(0, places.shape)
 
 
-def take_steps(gates: Tensor, recurrent: Tensor, sizes: Sequence[int]) -> Tensor:
+def take_steps(gates: Tensor, recurrent: Tensor, sizes: List[int]) -> Tensor:
     """Let LSTMs read.
 
     :param gates: what their input says, in the order of a layout's cells; changed in place.
@@ -217,17 +262,16 @@ def take_steps(gates: Tensor, recurrent: Tensor, sizes: Sequence[int]) -> Tensor
     units = recurrent.shape[1]
     states = gates.new_empty(*gates.shape[:2], units)
     cell = gates.new_zeros(len(gates), sizes[0], units)
-    first = 0
-    previous = None
-    for size in sizes:
-        step = gates[:, first : first + size]
-        if previous is not None:
-            step.baddbmm_(previous[:, :size], recurrent)
-        opening = step[..., : 3 * units].sigmoid_()
-        candidate = step[..., 3 * units :].tanh_()
-        input_gate, forget_gate, output_gate = opening.split(units, 2)
-        cell = cell[:, :size].mul_(forget_gate).addcmul_(input_gate, candidate)
-        previous = states[:, first : first + size]
-        torch.mul(output_gate, cell.tanh(), out=previous)
-        first += size
+    # Views of each step, made at once: in short texts, making views takes as long as computing.
+    steps = gates.split(sizes, 1)
+    sigmoids = gates[..., : 3 * units].split(sizes, 1)
+    input_gates, forget_gates, output_gates, candidates = (part.split(sizes, 1) for part in gates.split(units, 2))
+    hidden = states.split(sizes, 1)
+    for i, size in enumerate(sizes):
+        if i:
+            steps[i].baddbmm_(hidden[i - 1][:, :size], recurrent)
+        sigmoids[i].sigmoid_()
+        candidates[i].tanh_()
+        cell = cell[:, :size].mul_(forget_gates[i]).addcmul_(input_gates[i], candidates[i])
+        torch.mul(output_gates[i], cell.tanh(), out=hidden[i])
     return states

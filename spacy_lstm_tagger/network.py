@@ -208,10 +208,20 @@ class WordEncoder(nn.Module):
         :param dropout: rate of dropout on the embeddings.
         :returns: *Shape:* ``(n_types, width)``
         """
+        spelling = None if self.characters is None else self.characters(types.characters)
+        return self.combine(types, spelling, dropout)
+
+    def combine(self, types: WordTypes, spelling: Optional[Tensor], dropout: float = 0.0) -> Tensor:
+        """Encode word types whose characters were read already.
+
+        :param spelling: what the characters give. *Shape:* ``(n_types, character_width)``
+        :param dropout: rate of dropout on the embeddings.
+        :returns: *Shape:* ``(n_types, width)``
+        """
         parts: List[Tensor] = [self.word(types.words)]
         parts += [table(rows) for table, rows in zip(self.affixes, types.affixes.unbind(1))]
-        if self.characters is not None:
-            parts.append(self.characters(types.characters))
+        if spelling is not None:
+            parts.append(spelling)
         if types.vectors is not None:
             parts.append(types.vectors if self.corrections is None else types.vectors + self.corrections(types.words))
         vectors = functional.dropout(torch.cat(parts, dim=1), dropout, training=dropout > 0)
@@ -246,6 +256,11 @@ class CharacterEncoder(nn.Module):
         self.embedding = nn.Embedding(n_characters, embedding_width, padding_idx=0)
         self.rightwards = nn.LSTM(embedding_width, width // 2)
         self.leftwards = nn.LSTM(embedding_width, width // 2)
+
+    @property
+    def directions(self) -> List[nn.LSTM]:
+        """The LSTMs, the one that reads rightwards first."""
+        return [self.rightwards, self.leftwards]
 
     def forward(self, characters: Tensor) -> Tensor:
         """Encode words from their characters.

@@ -6,14 +6,13 @@ the network together.
 
 import os
 from functools import partial
-from typing import Dict, Hashable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Type, cast
+from typing import Hashable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Type, cast
 
 import numpy
 import torch
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from thinc.api import Model
-from torch.nn import functional
 
 from .inference import TaggingNetwork, WordTable, lay_out
 from .network import LSTMTagger, WordTypes
@@ -27,7 +26,7 @@ TaggerModel = Model[List[Doc], List[numpy.ndarray]]
 # How much goes through the network at once: less leaves the processor waiting, more its cache.
 WINDOWS_PER_CALL = 256
 WORDS_PER_CALL = 8192
-TYPES_PER_CALL = 64
+TYPES_PER_CALL = 1024
 
 # The threads that torch computes with do not survive a fork, and a forked child that waits for them hangs.
 if hasattr(os, "register_at_fork"):
@@ -112,31 +111,10 @@ def look_up_types(model: TaggerModel, vocab: Vocab, orths: List[int]) -> WordTyp
 
 
 def _encode(model: TaggerModel, vocab: Vocab, network: TaggingNetwork, orths: List[int]) -> WordTable:
-    """Compute what is known of distinct words without their context. To the last bit, it does not depend on the words
-    that are encoded with them.
-
-    RETURNS (WordTable): A row for each word.
-    """
-    longest = model.attrs["vocabulary"].settings["max_characters"]
-    # The kernels that compute a row depend on numbers of rows and of characters, so few of these occur.
-    by_shape: Dict[int, List[int]] = {}
-    for i, orth in enumerate(orths):
-        n_positions = -(-min(len(vocab.strings[orth]), longest) // 8) * 8
-        by_shape.setdefault(n_positions, []).append(i)
-    order: List[int] = []
-    tables: List[WordTable] = []
-    for n_positions, alike in by_shape.items():
-        for first in range(0, len(alike), TYPES_PER_CALL):
-            part = alike[first : first + TYPES_PER_CALL]
-            types = look_up_types(model, vocab, [orths[i] for i in part])
-            characters = functional.pad(types.characters, (0, n_positions - types.characters.shape[1]))
-            types = types._replace(characters=characters)
-            repeated = torch.arange(TYPES_PER_CALL, device=characters.device) % len(part)
-            table = network.encode(WordTypes(*(rows[repeated] for rows in types if rows is not None)))
-            tables.append(WordTable(*(rows[: len(part)] for rows in table)))
-            order += part
-    places = torch.tensor(order).argsort().to(tables[0].scores.device)
-    return WordTable(*(torch.cat(parts).index_select(0, places) for parts in zip(*tables)))
+    """Compute what is known of distinct words without their context, a row for each."""
+    parts = [orths[first : first + TYPES_PER_CALL] for first in range(0, len(orths), TYPES_PER_CALL)]
+    tables = [network.encode(look_up_types(model, vocab, part)) for part in parts]
+    return WordTable(*(torch.cat(rows) for rows in zip(*tables)))
 
 
 def _group_by_length(lengths: numpy.ndarray) -> Iterator[Tuple[numpy.ndarray, numpy.ndarray]]:

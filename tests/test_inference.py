@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_lstm_tagger.inference import WINDOWS_PER_BLOCK, TaggingNetwork, lay_out
+from spacy_lstm_tagger.inference import ROWS_PER_BLOCK, TaggingNetwork, lay_out
 
 from .test_network import OPTIONS, RICH, make, make_types
 
@@ -58,7 +58,7 @@ def test_layout_reads_each_token_once_and_in_order(lengths):
     layout = lay_out(starts, lengths)
     assert sum(layout.sizes) == len(layout.tokens) == len(layout.mirror) == len(layout.is_padding)
     assert layout.sizes == sorted(layout.sizes, reverse=True)
-    assert all(size % WINDOWS_PER_BLOCK == 0 for size in layout.sizes)
+    assert all(size % ROWS_PER_BLOCK == 0 for size in layout.sizes)
     steps = numpy.split(numpy.arange(len(layout.tokens)), numpy.cumsum(layout.sizes)[:-1])
     read, read_backwards = [], []
     for column, length in enumerate(lengths):
@@ -73,5 +73,5 @@ def test_layout_reads_each_token_once_and_in_order(lengths):
 
 
 def test_windows_of_similar_length_need_no_padding():
-    lengths = numpy.asarray([5] * WINDOWS_PER_BLOCK + [3] * WINDOWS_PER_BLOCK)
+    lengths = numpy.asarray([5] * ROWS_PER_BLOCK + [3] * ROWS_PER_BLOCK)
     assert not lay_out(numpy.cumsum(lengths) - lengths, lengths).is_padding.any()

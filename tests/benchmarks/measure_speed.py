@@ -1,0 +1,225 @@
+"""Measure how fast pipelines tag, against spaCy's taggers and spaCy's tokenizer, and how cost grows.
+
+    python tests/benchmarks/compare_with_spacy.py TREEBANK --work DIR    # trains the pipelines
+    python tests/benchmarks/measure_speed.py TREEBANK --work DIR [--plot FILE.svg]
+
+TREEBANK is a directory with a file named *-dev.conllu, whose text is repeated. Pipelines take turns in one process on
+one core, except where two threads or two processes are measured; figures are medians over the turns.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import spacy
+import torch
+from compare_with_spacy import copy_words, find
+from spacy.tokens import Doc
+from spacy.util import minibatch
+from wasabi import table
+
+from spacy_lstm_tagger.treebank import read_docs
+
+NAMES = ["spacy", "fast", "accurate"]
+ROUNDS = 3
+N_WORDS = 500_000
+TOTALS = [1_000, 10_000, 100_000, 1_000_000]
+DOC_LENGTHS = [1, 3, 10, 30, 100, 1_000, 10_000, 100_000, 1_000_000]
+BATCH_SIZES = [1, 4, 16, 64, 256, 1_024, 4_096]
+SENTENCE = "The quick brown fox jumps over the lazy dog near the river"
+SETTINGS = {
+    "one thread": {"OMP_NUM_THREADS": "1"},
+    "one thread, AVX2 alone": {"OMP_NUM_THREADS": "1", "ONEDNN_MAX_CPU_ISA": "AVX2"},
+    "two threads": {"OMP_NUM_THREADS": "2"},
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("treebank", type=Path)
+    parser.add_argument("--work", type=Path, default=Path("benchmark"))
+    parser.add_argument("--plot", type=Path, help="where to draw how cost grows")
+    parser.add_argument("--part", choices=["speed", "growth"], help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.part:
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+        measure = measure_speeds if options.part == "speed" else measure_growth
+        print(json.dumps(measure(options)))
+        return
+    for setting, environment in SETTINGS.items():
+        show_speeds(setting, run_part("speed", environment))
+    growth = run_part("growth", SETTINGS["one thread"])
+    show_growth(growth)
+    if options.plot:
+        draw(growth, options.plot)
+
+
+def run_part(part: str, environment: dict[str, str]) -> dict:
+    """Measure in a process of its own, since the number of threads and of instructions is set at its start."""
+    command = [sys.executable, *sys.argv, "--part", part]
+    cores = {"2": {0, 1}}.get(environment["OMP_NUM_THREADS"], {0})
+    done = subprocess.run(
+        command,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        check=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, cores),
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def load(work: Path, names: list[str]) -> dict[str, spacy.Language]:
+    return {name: spacy.load(work / f"{name}-0" / "model-best") for name in names}
+
+
+def read_dev(treebank: Path) -> list[Doc]:
+    return list(read_docs(find(treebank, "dev"), spacy.vocab.Vocab()))
+
+
+def repeat_docs(nlp: spacy.Language, dev: list[Doc], n_words: int) -> Iterator[Doc]:
+    for doc in itertools.cycle(dev):
+        if n_words <= 0:
+            return
+        n_words -= len(doc)
+        yield copy_words(nlp, doc)
+
+
+def measure_speeds(options: argparse.Namespace) -> dict[str, dict[str, list[float]]]:
+    """Words per second, and the microseconds of one call, in each round."""
+    pipelines = {"tokenizer": spacy.blank("en"), **load(options.work, NAMES)}
+    dev = read_dev(options.treebank)
+    paragraphs = [" ".join(doc.text for doc in docs) for docs in minibatch(dev, 8)] * 4
+    results: dict[str, dict[str, list[float]]] = {}
+    for turn in range(ROUNDS + 1):
+        for name, nlp in pipelines.items():
+            measured = {"words/s, paragraphs": tag_texts(nlp, paragraphs)}
+            if nlp.pipeline:
+                measured["words/s, docs"] = 1 / tag_docs(nlp, repeat_docs(nlp, dev, N_WORDS))
+                measured["µs, one sentence"] = tag_one_by_one(nlp)
+            for what, value in measured.items():
+                if turn:  # the first round warms up
+                    results.setdefault(what, {}).setdefault(name, []).append(value)
+    return results
+
+
+def tag_texts(nlp: spacy.Language, texts: list[str]) -> float:
+    """Words per second, from texts on."""
+    start = time.perf_counter()
+    n_words = sum(len(doc) for doc in nlp.pipe(texts))
+    return n_words / (time.perf_counter() - start)
+
+
+def tag_docs(nlp: spacy.Language, docs: Iterator[Doc], **settings: Any) -> float:
+    """Seconds per word, from docs with words to docs with all layers set."""
+    n_words, seconds = 0, 0.0
+    for chunk in minibatch(docs, 20_000):
+        start = time.perf_counter()
+        for doc in nlp.pipe(chunk, **settings):
+            n_words += len(doc)
+        seconds += time.perf_counter() - start
+    return seconds / n_words
+
+
+def tag_one_by_one(nlp: spacy.Language) -> float:
+    """Microseconds of one call of all components."""
+    seconds = []
+    for doc in [nlp.make_doc(SENTENCE) for _ in range(200)]:
+        start = time.perf_counter()
+        for _, pipe in nlp.pipeline:
+            pipe(doc)
+        seconds.append(time.perf_counter() - start)
+    return 1e6 * statistics.median(seconds)
+
+
+def show_speeds(setting: str, results: dict[str, dict[str, list[float]]]) -> None:
+    print(f"\n{setting}: median, and ratio to spaCy's taggers (of times, for one sentence)")
+    rows = []
+    for name in ["tokenizer", *NAMES]:
+        row = [name]
+        for what in ("words/s, docs", "words/s, paragraphs", "µs, one sentence"):
+            own, peer = results[what].get(name), results[what]["spacy"]
+            if own is None:
+                row += ["", ""]
+            else:
+                ratio = statistics.median(a / b for a, b in zip(own, peer))
+                row += [f"{statistics.median(own):,.0f}", f"{ratio:.2f}"]
+        rows.append(row)
+    header = ["", "words/s, docs", "ratio", "words/s, paragraphs", "ratio", "µs, one sentence", "ratio"]
+    print(table(rows, header=header, divider=True, aligns=("l", *"rrrrrr")))
+
+
+def measure_growth(options: argparse.Namespace) -> dict[str, dict[str, list[list[float]]]]:
+    """Microseconds per word, and MB of memory above the loaded pipeline, by size."""
+    dev = read_dev(options.treebank)
+    words = [token.text for doc in dev for token in doc]
+    growth: dict[str, dict[str, list[list[float]]]] = {}
+    for name, nlp in load(options.work, NAMES).items():
+
+        def measure(docs: Iterator[Doc], nlp: spacy.Language = nlp, **settings: Any) -> list[float]:
+            with peak_memory() as peak:
+                seconds = tag_docs(nlp, docs, **settings)
+            return [1e6 * seconds, peak[0]]
+
+        def one_doc(n_words: int, nlp: spacy.Language = nlp) -> Doc:
+            return Doc(nlp.vocab, words=list(itertools.islice(itertools.cycle(words), n_words)))
+
+        measure(repeat_docs(nlp, dev, 50_000))
+        growth[name] = {
+            "words in all": [[n, *measure(repeat_docs(nlp, dev, n))] for n in TOTALS],
+            "words in a doc": [[n, *measure(one_doc(n) for _ in range(max(1, 50_000 // n)))] for n in DOC_LENGTHS],
+            "batch_size": [[n, *measure(repeat_docs(nlp, dev, 25_000), batch_size=n)] for n in BATCH_SIZES],
+        }
+    return growth
+
+
+@contextmanager
+def peak_memory() -> Iterator[list[float]]:
+    """Yield a list that is given, at the end, the MB by which the process grew at its largest."""
+    before = memory("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    peak: list[float] = []
+    yield peak
+    peak.append(memory("VmHWM") - before)
+
+
+def memory(name: str) -> float:
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name)]
+    return int(line.split()[1]) / 1024
+
+
+def show_growth(growth: dict[str, dict[str, list[list[float]]]]) -> None:
+    for what in growth[NAMES[0]]:
+        sizes = [row[0] for row in growth[NAMES[0]][what]]
+        rows = [
+            [f"{n:,}", *(f"{v:,.1f}" for name in NAMES for v in growth[name][what][i][1:])] for i, n in enumerate(sizes)
+        ]
+        header = [what, *(text for name in NAMES for text in (f"{name} µs/word", "MB"))]
+        print(f"\n{table(rows, header=header, divider=True, aligns='r' * len(header))}")
+
+
+def draw(growth: dict[str, dict[str, list[list[float]]]], path: Path) -> None:
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 3, figsize=(11, 3.4), layout="constrained", sharey=True)
+    for ax, what in zip(axes, growth[NAMES[0]]):
+        for name, marker in zip(NAMES, "os^"):
+            sizes, costs, _ = zip(*growth[name][what])
+            ax.loglog(sizes, costs, marker=marker, markersize=4, label=name)
+        ax.set_xlabel(what)
+        ax.grid(alpha=0.3)
+    axes[0].set_ylabel("µs per word, one thread")
+    axes[0].legend()
+    figure.savefig(path)
+
+
+if __name__ == "__main__":
+    main()
