@@ -35,6 +35,8 @@ def build_lstm_tagger_v1(
     n_members: int = 1,
     word_dropout: float = 0.0,
     embedding_dropout: float = 0.0,
+    lower_case: float = 0.0,
+    upper_case: float = 0.0,
     include_static_vectors: bool = False,
     tune_static_vectors: bool = False,
     window_size: int = 128,
@@ -60,6 +62,9 @@ def build_lstm_tagger_v1(
         trained together, on the same embeddings, and their logits are averaged.
     word_dropout (float): In training, a word that occurs n times is unknown at a rate of a / (a + n). This is a.
     embedding_dropout (float): In training, the rate of dropout on what a word's vector is mixed from.
+    lower_case (float): In training, the share of sentences that are read in lower case, others each time, so that the
+        tagger does not depend on case.
+    upper_case (float): The share of sentences that are read in capitals.
     include_static_vectors (bool): Whether the vectors of the pipeline's vocab are part of a word's vector: with
         `mix_width` projected together with its embeddings. They stay in the vocab, and are not stored a second time.
     tune_static_vectors (bool): Whether training learns a correction for the static vector of each word that it sees.
@@ -77,6 +82,10 @@ def build_lstm_tagger_v1(
     if not 0 <= window_overlap < window_size:
         raise ValueError(
             f"window_overlap must be at least 0 and below window_size ({window_size}), not {window_overlap}."
+        )
+    if min(lower_case, upper_case) < 0 or lower_case + upper_case > 1:
+        raise ValueError(
+            f"lower_case and upper_case must be shares that add up to at most 1, not {lower_case} and {upper_case}."
         )
     if depth < 1:
         raise ValueError(f"depth must be at least 1, not {depth}.")
@@ -105,6 +114,8 @@ def build_lstm_tagger_v1(
             },
             "word_dropout": word_dropout,
             "embedding_dropout": embedding_dropout,
+            "lower_case": lower_case,
+            "upper_case": upper_case,
             "dropout_rate": 0.0,
             "include_static_vectors": include_static_vectors,
             "window_size": window_size,
@@ -197,18 +208,21 @@ def _begin_update(
     """Score all windows at once, fill `scores` and return how to backpropagate."""
     network = get_network(model)
     orths, types = numpy.unique(windows.orths, return_inverse=True)
-    word_types = look_up_types(model, vocab, orths.tolist())
+    words = [vocab.strings[orth] for orth in orths.tolist()]
     dropout = model.attrs["dropout_rate"]
+    if dropout:
+        words, types = _change_case(model, words, types, windows.lengths)
+    word_types = look_up_types(model, vocab, words)
     if model.attrs["word_dropout"] and dropout:
         word_types = _forget_words(model, word_types)
-    words = word_types.words
+    rows = word_types.words
     logits = network(
         word_types,
-        to_tensor(types, words),
-        to_tensor(windows.lengths, words),
+        to_tensor(types, rows),
+        to_tensor(windows.lengths, rows),
         dropout,
         model.attrs["embedding_dropout"] if dropout else 0.0,
-        choose_precision(model.attrs["mixed_precision"], words.device),
+        choose_precision(model.attrs["mixed_precision"], rows.device),
     ).flatten(1)
     taken = windows.targets >= 0
     targets = windows.targets[taken]
@@ -225,6 +239,26 @@ def _begin_update(
 
 def _no_gradient(d_scores: OutT) -> InT:
     return []
+
+
+def _change_case(
+    model: Model[InT, OutT], words: List[str], types: numpy.ndarray, lengths: numpy.ndarray
+) -> Tuple[List[str], numpy.ndarray]:
+    """Read some sentences in lower case and some in capitals.
+
+    words (List[str]): Distinct words.
+    types (numpy.ndarray): For each cell of the windows its word, int64, shape (n_cells,).
+    lengths (numpy.ndarray): The windows' lengths.
+    RETURNS (Tuple[List[str], numpy.ndarray]): Words and types with the changed ones.
+    """
+    draws = numpy.random.random(len(lengths))
+    upper_from, lower_below = 1.0 - model.attrs["upper_case"], model.attrs["lower_case"]
+    changes = numpy.where(draws < lower_below, 1, numpy.where(draws >= upper_from, 2, 0))
+    if not changes.any():
+        return words, types
+    changed, types = numpy.unique(types + numpy.repeat(changes, lengths) * len(words), return_inverse=True)
+    change = (str, str.lower, str.upper)
+    return [change[i // len(words)](words[i % len(words)]) for i in changed.tolist()], types
 
 
 def _forget_words(model: Model[InT, OutT], types: WordTypes) -> WordTypes:

@@ -99,20 +99,21 @@ def windows_of(model: TaggerModel, docs: Sequence[Doc]) -> Windows:
     return cut_windows(docs, model.attrs["window_size"], model.attrs["window_overlap"])
 
 
-def look_up_types(model: TaggerModel, vocab: Vocab, orths: List[int]) -> WordTypes:
-    """Find the rows, and the static vectors, of word types given as hashes."""
+def look_up_types(model: TaggerModel, vocab: Vocab, words: List[str]) -> WordTypes:
+    """Find the rows, and the static vectors, of distinct words."""
     parameter = next(get_network(model).parameters())
-    rows = model.attrs["vocabulary"].look_up([vocab.strings[orth] for orth in orths])
+    rows = model.attrs["vocabulary"].look_up(words)
     tensors = WordTypes(*(to_tensor(table, parameter) for table in rows))
     if not get_network(model).sizes.vector_width:
         return tensors
-    vectors = numpy.asarray([vocab.get_vector(orth) for orth in orths], dtype="float32")
+    vectors = numpy.asarray([vocab.get_vector(word) for word in words], dtype="float32")
     return tensors._replace(vectors=to_tensor(vectors, parameter))
 
 
 def _encode(model: TaggerModel, vocab: Vocab, network: TaggingNetwork, orths: List[int]) -> WordTable:
     """Compute what is known of distinct words without their context, a row for each."""
-    parts = [orths[first : first + TYPES_PER_CALL] for first in range(0, len(orths), TYPES_PER_CALL)]
+    words = [vocab.strings[orth] for orth in orths]
+    parts = [words[first : first + TYPES_PER_CALL] for first in range(0, len(words), TYPES_PER_CALL)]
     tables = [network.encode(look_up_types(model, vocab, part)) for part in parts]
     return WordTable(*(torch.cat(rows) for rows in zip(*tables)))
 

@@ -1,3 +1,4 @@
+from collections import Counter
 from itertools import product
 
 import numpy
@@ -9,7 +10,7 @@ from spacy.vectors import Vectors
 from thinc.api import Adam, set_dropout_rate
 
 from spacy_lstm_tagger.inference import TaggingNetwork
-from spacy_lstm_tagger.model import build_lstm_tagger_v1
+from spacy_lstm_tagger.model import _change_case, build_lstm_tagger_v1
 from spacy_lstm_tagger.shim import get_network, get_shim
 from spacy_lstm_tagger.tagging import _encode
 from spacy_lstm_tagger.vocabulary import build_vocabulary_v1
@@ -175,6 +176,29 @@ def test_sentences_are_read_one_by_one(trained):
     doc = Doc(trained.vocab, words=words, sent_starts=[True, True, False, True, False, False])
     parts = [Doc(trained.vocab, words=part) for part in (words[:1], words[1:3], words[3:])]
     numpy.testing.assert_array_equal(model.predict([doc])[0], concatenate(model.predict(parts)))
+
+
+def test_share_of_sentences_is_read_in_changed_case():
+    model = make_pipeline(model={**SMALL_MODEL, "lower_case": 0.2, "upper_case": 0.3}).get_pipe("lstm_tagger").model
+    lengths = numpy.asarray([1, 2] * 500)
+    types = numpy.asarray([0, 1, 0] * 500)
+    numpy.random.seed(0)
+    words, changed = _change_case(model, ["The", "DOG"], types, lengths)
+    tokens = [words[i] for i in changed]
+    assert [token.lower() for token in tokens] == ["the", "dog", "the"] * 500
+    pairs = Counter(zip(tokens[1::3], tokens[2::3]))
+    # A sentence is changed as a whole.
+    assert set(pairs) == {("DOG", "The"), ("dog", "the"), ("DOG", "THE")}
+    assert pairs["dog", "the"] / 500 == pytest.approx(0.2, abs=0.06)
+    assert pairs["DOG", "THE"] / 500 == pytest.approx(0.3, abs=0.06)
+    words, changed_again = _change_case(model, ["The", "DOG"], types, lengths)
+    assert [words[i] for i in changed_again] != tokens
+
+
+@pytest.mark.parametrize("lower, upper", [(-0.1, 0), (0, -0.1), (0.6, 0.6)])
+def test_impossible_shares_of_changed_case_are_named(lower, upper):
+    with pytest.raises(ValueError, match=f"not {lower} and {upper}"):
+        make_pipeline(model={**SMALL_MODEL, "lower_case": lower, "upper_case": upper})
 
 
 def test_word_dropout_only_in_training():
