@@ -110,7 +110,8 @@ class ModuleShim(Shim):
         RETURNS (ModuleShim): Itself.
         """
         self.version += 1
-        self.module.load_state_dict(load(data))
+        weights = {name: tensor.to(torch.float32) for name, tensor in load(data).items()}
+        self.module.load_state_dict(weights, assign=True)
         return self
 
 
