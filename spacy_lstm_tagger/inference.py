@@ -17,7 +17,7 @@ from .windows import numbers_within
 
 # A matrix product of three rows or less, and the rest of a row that does not fill a register, are computed by other
 # kernels, whose last bits differ. So rows come in blocks, and units in multiples of a register's floats.
-ROWS_PER_BLOCK = 8
+ROWS_PER_BLOCK = 4
 UNITS_PER_REGISTER = 16
 
 
@@ -56,9 +56,9 @@ def lay_out(starts: numpy.ndarray, lengths: numpy.ndarray) -> Layout:
     lengths (numpy.ndarray): The windows' lengths, the longest first, all above 0. int64, same shape.
     RETURNS (Layout): The cells.
     """
-    window = numpy.minimum(numpy.arange(fill_block(len(lengths))), len(lengths) - 1)
     # A block goes on for as long as its first window does.
     longest = numpy.repeat(lengths[::ROWS_PER_BLOCK], ROWS_PER_BLOCK)
+    window = numpy.minimum(numpy.arange(len(longest)), len(lengths) - 1)
     # shape: (n_steps,)
     sizes = numpy.searchsorted(-longest, -numpy.arange(lengths[0]))
     first_cell = numpy.cumsum(sizes) - sizes
@@ -75,9 +75,9 @@ def lay_out(starts: numpy.ndarray, lengths: numpy.ndarray) -> Layout:
     )
 
 
-def fill_block(n: int) -> int:
-    """RETURNS (int): The next multiple of ROWS_PER_BLOCK."""
-    return -(-n // ROWS_PER_BLOCK) * ROWS_PER_BLOCK
+def in_blocks(n: int, device: torch.device) -> Tensor:
+    """RETURNS (Tensor): The numbers up to n, without it, the last of them repeated to fill a block."""
+    return torch.arange(-(-n // ROWS_PER_BLOCK) * ROWS_PER_BLOCK, device=device).clamp_(max=n - 1)
 
 
 class LSTMWeights(NamedTuple):
@@ -178,7 +178,7 @@ class TaggingNetwork:
         :param types: distinct words.
         """
         n_words = len(types.words)
-        rows = torch.arange(fill_block(n_words), device=types.words.device).clamp(max=n_words - 1)
+        rows = in_blocks(n_words, types.words.device)
         types = WordTypes(*(part[rows] for part in types if part is not None))
         words = self._encoder.combine(types, self._spell(types.characters))
         scores = torch.addmm(self._bias, words[:, : len(self._word_head)], self._word_head)
@@ -188,14 +188,15 @@ class TaggingNetwork:
         vectors = fill_units(vectors, self._hidden_width) if self._is_residual[0] else vectors[..., :0]
         return WordTable(gates.transpose(0, 1)[:n_words], scores[:n_words], vectors.transpose(0, 1)[:n_words])
 
-    def score(self, table: WordTable, rows: Tensor, mirror: Tensor, sizes: List[int]) -> Tensor:
-        """Score every label for every cell of a layout.
+    def score(self, table: WordTable, rows: Tensor, mirror: Tensor, sizes: List[int], wanted: Tensor) -> Tensor:
+        """Score every label for cells of a layout.
 
         :param table: the words.
         :param rows: each cell's row in the table. *Shape:* ``(n_cells,)``
         :param mirror: as in the layout. *Shape:* ``(n_cells,)``
         :param sizes: as in the layout.
-        :returns: logits, the heads side by side. *Shape:* ``(n_cells, n_labels)``
+        :param wanted: the cells whose scores are wanted. *Shape:* ``(n_wanted,)``
+        :returns: logits, the heads side by side. *Shape:* ``(n_wanted, n_labels)``
         """
         directions = torch.stack([rows, rows[mirror]][: self._n_directions])
         gates = look_up(table.gates, directions.repeat(self._n_members, 1))
@@ -207,8 +208,10 @@ class TaggingNetwork:
             inputs = torch.stack([hidden, hidden.index_select(1, mirror)][: self._n_directions], 1)
             states = self._join(take_steps(lstms.weigh(inputs.flatten(0, 1)), lstms.recurrent, sizes), mirror)
             hidden = states + hidden if is_residual else states
-        scores = table.scores.index_select(0, rows)
-        return scores.addmm_(hidden.transpose(0, 1).flatten(1).float(), self._head)
+        filled = wanted[in_blocks(len(wanted), wanted.device)]
+        scores = table.scores.index_select(0, rows[filled])
+        scores.addmm_(hidden.index_select(1, filled).transpose(0, 1).flatten(1).float(), self._head)
+        return scores[: len(wanted)]
 
     def _spell(self, characters: Tensor) -> Optional[Tensor]:
         """Read the characters of words.

@@ -83,15 +83,12 @@ def score_tokens(model: TaggerModel, docs: Sequence[Doc]) -> Iterator[Tuple[nump
         rows = rows[types]
         for starts, lengths in _group_by_length(windows.lengths):
             layout = lay_out(starts, lengths)
-            targets = numpy.where(layout.is_padding, -1, windows.targets[layout.tokens])
-            logits = network.score(
-                table,
-                to_tensor(rows[layout.tokens], table.scores),
-                to_tensor(layout.mirror, table.scores),
-                layout.sizes,
-            )
-            taken = targets >= 0
-            yield targets[taken], logits.cpu().numpy()[taken]
+            targets = windows.targets[layout.tokens]
+            wanted = numpy.flatnonzero((targets >= 0) & ~layout.is_padding)
+            cells = (to_tensor(part, table.scores) for part in (rows[layout.tokens], layout.mirror, wanted))
+            table_rows, mirror, wanted_cells = cells
+            logits = network.score(table, table_rows, mirror, layout.sizes, wanted_cells)
+            yield targets[wanted], logits.cpu().numpy()
 
 
 def windows_of(model: TaggerModel, docs: Sequence[Doc]) -> Windows:

@@ -16,12 +16,12 @@ def score(network, types, tokens, lengths, precision=torch.float32):
     layout = lay_out(numpy.cumsum(lengths) - lengths, lengths)
     with torch.no_grad():
         tagging = TaggingNetwork(network, precision)
-        rows = tokens[torch.from_numpy(layout.tokens)]
-        scores = tagging.score(tagging.encode(types), rows, torch.from_numpy(layout.mirror), layout.sizes)
+        order, mirror = torch.from_numpy(layout.tokens), torch.from_numpy(layout.mirror)
+        wanted = torch.from_numpy(numpy.flatnonzero(~layout.is_padding))
+        scores = tagging.score(tagging.encode(types), tokens[order], mirror, layout.sizes, wanted)
     assert scores.dtype == torch.float32
-    taken = torch.from_numpy(~layout.is_padding)
     in_order = torch.empty(len(tokens), scores.shape[1])
-    in_order[torch.from_numpy(layout.tokens)[taken]] = scores[taken]
+    in_order[order[wanted]] = scores
     return in_order
 
 
