@@ -9,8 +9,8 @@ def create_batch_by_length_v1(size: int, buffer: int) -> Callable[[Iterable[Any]
     """Batch sentences of similar length, so that there is little padding, in random order.
 
     The order matters: `spacy.batch_by_padded.v1` gives the longest sentences of a buffer first and the shortest last.
-    The weights that training ends with then lean towards fragments and titles: on UD English-EWT they are 0.15 points
-    less accurate.
+    The weights that training ends with then lean towards fragments and titles: on UD English-EWT their UPOS accuracy is
+    0.1 points lower.
 
     size (int): A batch is full as soon as it has so many words.
     buffer (int): How many sentences are sorted by length at a time.

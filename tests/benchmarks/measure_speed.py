@@ -20,11 +20,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy
 import spacy
 import torch
 from compare_with_spacy import copy_words, find
 from spacy.tokens import Doc
 from spacy.util import minibatch
+from thinc.api import set_dropout_rate
 from wasabi import table
 
 from spacy_lstm_tagger.treebank import read_docs
@@ -48,13 +50,13 @@ def main() -> None:
     parser.add_argument("treebank", type=Path)
     parser.add_argument("--work", type=Path, default=Path("benchmark"))
     parser.add_argument("--plot", type=Path, help="where to draw how cost grows")
-    parser.add_argument("--part", choices=["speed", "growth"], help=argparse.SUPPRESS)
+    parser.add_argument("--part", choices=list(PARTS), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.part:
         torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-        measure = measure_speeds if options.part == "speed" else measure_growth
-        print(json.dumps(measure(options)))
+        print(json.dumps(PARTS[options.part](options)))
         return
+    print("Tokens of dev labelled otherwise in training, and in bfloat16:", run_part("labels", SETTINGS["one thread"]))
     for setting, environment in SETTINGS.items():
         show_speeds(setting, run_part("speed", environment))
     growth = run_part("growth", SETTINGS["one thread"])
@@ -157,6 +159,30 @@ def show_speeds(setting: str, results: dict[str, dict[str, list[float]]]) -> Non
     print(table(rows, header=header, divider=True, aligns=("l", *"rrrrrr")))
 
 
+def count_differences(options: argparse.Namespace) -> dict[str, list[int]]:
+    """On dev, how many tokens the fast path labels otherwise than the network as it is trained, and how many it labels
+    otherwise in bfloat16 than in float32."""
+    differences = {}
+    for name, nlp in load(options.work, NAMES[1:]).items():
+        tagger = nlp.get_pipe("lstm_tagger")
+        docs = [copy_words(nlp, doc) for doc in read_dev(options.treebank)]
+        labels = {}
+        for mixed in (True, False):
+            tagger.model.attrs["mixed_precision"] = mixed
+            labels[mixed] = numpy.concatenate([prediction.labels for prediction in tagger.predict(docs)])
+        set_dropout_rate(tagger.model, 0.0)
+        n_labels = [len(names) for names in tagger.label_data.values()]
+        as_trained = []
+        for batch in minibatch(docs, 50):
+            scores = numpy.concatenate(tagger.model.begin_update(batch)[0])
+            mean = scores.reshape(len(scores), -1, sum(n_labels)).mean(axis=1)
+            parts = tagger._combinations.reconcile(numpy.split(mean, numpy.cumsum(n_labels)[:-1], axis=1))
+            as_trained.append(numpy.stack([part.argmax(axis=1) for part in parts], axis=1))
+        other = [numpy.concatenate(as_trained), labels[True]]
+        differences[name] = [int((labels[False] != rows).any(axis=1).sum()) for rows in other]
+    return differences
+
+
 def measure_growth(options: argparse.Namespace) -> dict[str, dict[str, list[list[float]]]]:
     """Microseconds per word, and MB of memory above the loaded pipeline, by size."""
     dev = read_dev(options.treebank)
@@ -220,6 +246,8 @@ def draw(growth: dict[str, dict[str, list[list[float]]]], path: Path) -> None:
     axes[0].legend()
     figure.savefig(path)
 
+
+PARTS = {"speed": measure_speeds, "labels": count_differences, "growth": measure_growth}
 
 if __name__ == "__main__":
     main()
