@@ -107,6 +107,9 @@ def measure_speeds(options: argparse.Namespace) -> dict[str, dict[str, list[floa
             if nlp.pipeline:
                 measured["words/s, docs"] = 1 / tag_docs(nlp, repeat_docs(nlp, dev, N_WORDS))
                 measured["µs, one sentence"] = tag_one_by_one(nlp)
+                if torch.get_num_threads() > 1:
+                    docs = repeat_docs(nlp, dev, N_WORDS // 5)
+                    measured["words/s, two processes"] = 1 / tag_docs(nlp, docs, n_process=2)
             for what, value in measured.items():
                 if turn:  # the first round warms up
                     results.setdefault(what, {}).setdefault(name, []).append(value)
@@ -147,16 +150,13 @@ def show_speeds(setting: str, results: dict[str, dict[str, list[float]]]) -> Non
     rows = []
     for name in ["tokenizer", *NAMES]:
         row = [name]
-        for what in ("words/s, docs", "words/s, paragraphs", "µs, one sentence"):
-            own, peer = results[what].get(name), results[what]["spacy"]
-            if own is None:
-                row += ["", ""]
-            else:
-                ratio = statistics.median(a / b for a, b in zip(own, peer))
-                row += [f"{statistics.median(own):,.0f}", f"{ratio:.2f}"]
+        for by_name in results.values():
+            own, peer = by_name.get(name, []), by_name[NAMES[0]]
+            ratios = [a / b for a, b in zip(own, peer)]
+            row += [f"{statistics.median(own):,.0f}", f"{statistics.median(ratios):.2f}"] if own else ["", ""]
         rows.append(row)
-    header = ["", "words/s, docs", "ratio", "words/s, paragraphs", "ratio", "µs, one sentence", "ratio"]
-    print(table(rows, header=header, divider=True, aligns=("l", *"rrrrrr")))
+    header = ["", *(text for what in results for text in (what, "ratio"))]
+    print(table(rows, header=header, divider=True, aligns=("l", *"r" * 2 * len(results))))
 
 
 def count_differences(options: argparse.Namespace) -> dict[str, list[int]]:
