@@ -1,5 +1,7 @@
 """Which floats an LSTM computes with."""
 
+from functools import cache
+
 import torch
 
 
@@ -10,6 +12,7 @@ def choose_precision(mixed: bool, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if mixed and computes_bfloat16(device) else torch.float32
 
 
+@cache
 def computes_bfloat16(device: torch.device) -> bool:
     """RETURNS (bool): Whether the device has instructions for bfloat16."""
     if device.type == "cuda":

@@ -24,7 +24,7 @@ from .windows import Windows, cut_windows
 TaggerModel = Model[List[Doc], List[numpy.ndarray]]
 
 # How much goes through the network at once: less leaves the processor waiting, more its cache.
-WINDOWS_PER_CALL = 256
+WINDOWS_PER_CALL = 128
 WORDS_PER_CALL = 8192
 TYPES_PER_CALL = 1024
 

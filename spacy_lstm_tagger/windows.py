@@ -36,7 +36,11 @@ def cut_windows(docs: Sequence[Doc], size: int, overlap: int) -> Windows:
     begins = table[:, 2] == 1
     begins[_starts(numpy.asarray([len(doc) for doc in docs if len(doc)], dtype="int64"))] = True
     tokens = numpy.flatnonzero(table[:, 1] == 0)
-    _, sentence_lengths = numpy.unique(numpy.cumsum(begins)[tokens], return_counts=True)
+    sentence = numpy.cumsum(begins)[tokens]
+    ends = numpy.flatnonzero(sentence[1:] != sentence[:-1]) + 1
+    sentence_lengths = numpy.diff(ends, prepend=0, append=len(tokens)) if len(tokens) else ends
+    if sentence_lengths.max(initial=0) <= size:
+        return Windows(table[tokens, 0], sentence_lengths, tokens)
 
     # shape: (n_windows,)
     step = size - overlap

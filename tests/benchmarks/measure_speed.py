@@ -32,7 +32,7 @@ from wasabi import table
 from spacy_lstm_tagger.treebank import read_docs
 
 NAMES = ["spacy", "fast", "accurate"]
-ROUNDS = 3
+ROUNDS = 2
 N_WORDS = 500_000
 TOTALS = [1_000, 10_000, 100_000, 1_000_000]
 DOC_LENGTHS = [1, 3, 10, 30, 100, 1_000, 10_000, 100_000, 1_000_000]
