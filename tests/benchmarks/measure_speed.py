@@ -38,10 +38,11 @@ TOTALS = [1_000, 10_000, 100_000, 1_000_000]
 DOC_LENGTHS = [1, 3, 10, 30, 100, 1_000, 10_000, 100_000, 1_000_000]
 BATCH_SIZES = [1, 4, 16, 64, 256, 1_024, 4_096]
 SENTENCE = "The quick brown fox jumps over the lazy dog near the river"
-SETTINGS = {
-    "one thread": {"OMP_NUM_THREADS": "1"},
-    "one thread, AVX2 alone": {"OMP_NUM_THREADS": "1", "ONEDNN_MAX_CPU_ISA": "AVX2"},
-    "two threads": {"OMP_NUM_THREADS": "2"},
+# By name: number of threads, environment.
+SETTINGS: dict[str, tuple[int, dict[str, str]]] = {
+    "one thread": (1, {}),
+    "one thread, AVX2 alone": (1, {"ONEDNN_MAX_CPU_ISA": "AVX2"}),
+    "two threads": (2, {}),
 }
 
 
@@ -51,30 +52,31 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("benchmark"))
     parser.add_argument("--plot", type=Path, help="where to draw how cost grows")
     parser.add_argument("--part", choices=list(PARTS), help=argparse.SUPPRESS)
+    parser.add_argument("--threads", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.part:
-        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+        torch.set_num_threads(options.threads)
         print(json.dumps(PARTS[options.part](options)))
         return
-    print("Tokens of dev labelled otherwise in training, and in bfloat16:", run_part("labels", SETTINGS["one thread"]))
-    for setting, environment in SETTINGS.items():
-        show_speeds(setting, run_part("speed", environment))
-    growth = run_part("growth", SETTINGS["one thread"])
+    print("Tokens of dev labelled otherwise in training, and in bfloat16:", run_part("labels", "one thread"))
+    for setting in SETTINGS:
+        show_speeds(setting, run_part("speed", setting))
+    growth = run_part("growth", "one thread")
     show_growth(growth)
     if options.plot:
         draw(growth, options.plot)
 
 
-def run_part(part: str, environment: dict[str, str]) -> dict:
-    """Measure in a process of its own, since the number of threads and of instructions is set at its start."""
-    command = [sys.executable, *sys.argv, "--part", part]
-    cores = {"2": {0, 1}}.get(environment["OMP_NUM_THREADS"], {0})
+def run_part(part: str, setting: str) -> dict:
+    """Measure in a process of its own, since instructions and cores are chosen at its start."""
+    n_threads, environment = SETTINGS[setting]
+    command = [sys.executable, *sys.argv, "--part", part, "--threads", str(n_threads)]
     done = subprocess.run(
         command,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         check=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, cores),
+        preexec_fn=lambda: os.sched_setaffinity(0, range(n_threads)),
     )
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -229,7 +231,7 @@ def show_growth(growth: dict[str, dict[str, list[list[float]]]]) -> None:
             [f"{n:,}", *(f"{v:,.1f}" for name in NAMES for v in growth[name][what][i][1:])] for i, n in enumerate(sizes)
         ]
         header = [what, *(text for name in NAMES for text in (f"{name} µs/word", "MB"))]
-        print(f"\n{table(rows, header=header, divider=True, aligns='r' * len(header))}")
+        print(f"\n{table(rows, header=header, divider=True, aligns=tuple('r' * len(header)))}")
 
 
 def draw(growth: dict[str, dict[str, list[list[float]]]], path: Path) -> None:
