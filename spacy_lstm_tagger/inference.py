@@ -16,9 +16,9 @@ from torch.nn import functional
 from .network import LSTMLayer, LSTMTagger, Member, WordTypes
 from .windows import numbers_within
 
-# A matrix product of three rows or less, and the rest of a row that does not fill a register, are computed by other
-# kernels, whose last bits differ. So rows come in blocks, and units in multiples of a register's floats.
-ROWS_PER_BLOCK = 4
+# A matrix product of few rows, and the rest of a row that does not fill a register, are computed by other kernels,
+# whose last bits differ. So rows come in blocks, and units in multiples of a register's floats.
+ROWS_PER_BLOCK = {torch.float32: 4, torch.bfloat16: 2}
 UNITS_PER_REGISTER = 16
 
 
@@ -50,15 +50,16 @@ class Layout(NamedTuple):
     sizes: List[int]
 
 
-def lay_out(starts: numpy.ndarray, lengths: numpy.ndarray) -> Layout:
+def lay_out(starts: numpy.ndarray, lengths: numpy.ndarray, rows_per_block: int) -> Layout:
     """Lay out windows for LSTM steps.
 
     starts (numpy.ndarray): Each window's first word. int64, shape (n_windows,).
     lengths (numpy.ndarray): The windows' lengths, the longest first, all above 0. int64, same shape.
+    rows_per_block (int): Each step reads a multiple of it.
     RETURNS (Layout): The cells.
     """
     # A block goes on for as long as its first window does.
-    longest = numpy.repeat(lengths[::ROWS_PER_BLOCK], ROWS_PER_BLOCK)
+    longest = numpy.repeat(lengths[::rows_per_block], rows_per_block)
     window = numpy.minimum(numpy.arange(len(longest)), len(lengths) - 1)
     # shape: (n_steps,)
     sizes = numpy.searchsorted(-longest, -numpy.arange(lengths[0]))
@@ -78,7 +79,8 @@ def lay_out(starts: numpy.ndarray, lengths: numpy.ndarray) -> Layout:
 
 def in_blocks(n: int, device: torch.device) -> Tensor:
     """RETURNS (Tensor): The numbers up to n, without it, the last of them repeated to fill a block."""
-    return torch.arange(-(-n // ROWS_PER_BLOCK) * ROWS_PER_BLOCK, device=device).clamp_(max=n - 1)
+    size = ROWS_PER_BLOCK[torch.float32]
+    return torch.arange(-(-n // size) * size, device=device).clamp_(max=n - 1)
 
 
 class LSTMWeights(NamedTuple):
@@ -141,6 +143,7 @@ class TaggingNetwork:
         :param precision: in which LSTMs compute. Scores are added up in float32: in bfloat16 many would be equal.
         """
         sizes = network.sizes
+        self.rows_per_block = ROWS_PER_BLOCK[precision]
         self._precision = precision
         self._n_members = sizes.n_members
         self._n_directions = 2 if sizes.bidirectional else 1
@@ -224,7 +227,8 @@ class TaggingNetwork:
             return None
         lengths = (characters > 0).sum(1).clamp(min=1)
         order = lengths.argsort(descending=True, stable=True)
-        layout = lay_out((order * characters.shape[1]).cpu().numpy(), lengths[order].cpu().numpy())
+        starts = (order * characters.shape[1]).cpu().numpy()
+        layout = lay_out(starts, lengths[order].cpu().numpy(), ROWS_PER_BLOCK[torch.float32])
         tokens, mirror = (torch.from_numpy(cells).to(order.device) for cells in (layout.tokens, layout.mirror))
         rows = characters.flatten()[tokens]
         gates = look_up(self._spelling_gates, torch.stack([rows, rows[mirror]]))
@@ -270,14 +274,16 @@ def take_steps(gates: Tensor, recurrent: Tensor, sizes: List[int]) -> Tensor:
     states = gates.new_empty(n_lstms, sum(sizes), units)
     hidden = states.split(sizes, 1)
     double_cell = torch.zeros(n_lstms, sizes[0], units, device=gates.device)
+    previous = states
     for i, (size, step) in enumerate(zip(sizes, gates.split(sizes, 1))):
         if i:
-            step.baddbmm_(hidden[i - 1][:, :size], recurrent)
+            if size < sizes[i - 1]:
+                previous, double_cell = previous[:, :size], double_cell[:, :size]
+            step.baddbmm_(previous, recurrent)
         # A sigmoid takes a sixth of the time of a tanh, and tanh(x) = 2 * sigmoid(2 * x) - 1. The weights of the
         # candidate are doubled for it, and so is the cell's state. float32 takes less time here than bfloat16.
         opened = step.float().sigmoid_().view(n_lstms, size, 4, units)
         input_gate, forget_gate, output_gate, candidate = opened.unbind(2)
-        double_cell = double_cell[:, :size].mul_(forget_gate)
-        double_cell.addcmul_(input_gate, candidate, value=4).sub_(input_gate, alpha=2)
-        torch.mul(double_cell.sigmoid().mul_(2).sub_(1), output_gate, out=hidden[i])
+        double_cell.mul_(forget_gate).addcmul_(input_gate, candidate, value=4).sub_(input_gate, alpha=2)
+        previous = torch.mul(double_cell.sigmoid().mul_(2).sub_(1), output_gate, out=hidden[i])
     return states

@@ -82,7 +82,7 @@ def score_tokens(model: TaggerModel, docs: Sequence[Doc]) -> Iterator[Tuple[nump
         table, rows = cache.get(orths.tolist(), partial(_encode, model, vocab, network))
         rows = rows[types]
         for starts, lengths in _group_by_length(windows.lengths):
-            layout = lay_out(starts, lengths)
+            layout = lay_out(starts, lengths, network.rows_per_block)
             targets = windows.targets[layout.tokens]
             wanted = numpy.flatnonzero((targets >= 0) & ~layout.is_padding)
             cells = (to_tensor(part, table.scores) for part in (rows[layout.tokens], layout.mirror, wanted))

@@ -13,7 +13,7 @@ LENGTHS = numpy.asarray([9, 9, 8, 7, 5, 5, 4, 2, 2, 1, 1])
 
 def score(network, types, tokens, lengths, precision=torch.float32):
     """Scores of the tokens of windows that stand one after another, the longest first."""
-    layout = lay_out(numpy.cumsum(lengths) - lengths, lengths)
+    layout = lay_out(numpy.cumsum(lengths) - lengths, lengths, ROWS_PER_BLOCK[precision])
     with torch.no_grad():
         tagging = TaggingNetwork(network, precision)
         order, mirror = torch.from_numpy(layout.tokens), torch.from_numpy(layout.mirror)
@@ -51,14 +51,14 @@ def test_a_window_has_the_same_bits_alone_and_among_others(hidden_width, precisi
         assert torch.equal(alone, together[i])
 
 
-@given(st.lists(st.integers(1, 12), min_size=1, max_size=30))
-def test_layout_reads_each_token_once_and_in_order(lengths):
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=30), st.integers(1, 5))
+def test_layout_reads_each_token_once_and_in_order(lengths, rows_per_block):
     lengths = numpy.asarray(sorted(lengths, reverse=True))
     starts = numpy.cumsum(lengths) - lengths
-    layout = lay_out(starts, lengths)
+    layout = lay_out(starts, lengths, rows_per_block)
     assert sum(layout.sizes) == len(layout.tokens) == len(layout.mirror) == len(layout.is_padding)
     assert layout.sizes == sorted(layout.sizes, reverse=True)
-    assert all(size % ROWS_PER_BLOCK == 0 for size in layout.sizes)
+    assert all(size % rows_per_block == 0 for size in layout.sizes)
     steps = numpy.split(numpy.arange(len(layout.tokens)), numpy.cumsum(layout.sizes)[:-1])
     read, read_backwards = [], []
     for column, length in enumerate(lengths):
@@ -73,5 +73,5 @@ def test_layout_reads_each_token_once_and_in_order(lengths):
 
 
 def test_windows_of_similar_length_need_no_padding():
-    lengths = numpy.asarray([5] * ROWS_PER_BLOCK + [3] * ROWS_PER_BLOCK)
-    assert not lay_out(numpy.cumsum(lengths) - lengths, lengths).is_padding.any()
+    lengths = numpy.asarray([5] * 4 + [3] * 4)
+    assert not lay_out(numpy.cumsum(lengths) - lengths, lengths, 4).is_padding.any()
