@@ -156,8 +156,7 @@ def load_network(model: Model[InT, OutT], sizes: Optional[Dict[str, Any]], weigh
     weights (bytes): The network's weights, in the format safetensors.
     """
     if sizes is not None:
-        with torch.device("meta"):  # memory is taken by the weights that are there, not by the sizes that are claimed
-            network = LSTMTagger(NetworkSizes(**sizes))
+        network = LSTMTagger(NetworkSizes(**sizes))
         ModuleShim(network).from_bytes(weights)
         _set_network(model, network)
 

@@ -41,6 +41,12 @@ def test_fresh_process_gives_the_same_bits(trained, trained_path, run):
     assert json.loads(done.stdout) == summary(trained)
 
 
+def test_loading_and_tagging_import_no_compiler(trained_path, run):
+    """Some uses of torch import its compiler, which takes two seconds."""
+    code = "import spacy, sys; spacy.load(sys.argv[1])('A dog.'); print('torch._dynamo' in sys.modules)"
+    assert run("-c", code, trained_path, cwd=trained_path.parent).stdout.split() == ["False"]
+
+
 @pytest.mark.parametrize("whole_pipeline", [True, False])
 def test_bytes_give_the_same_bits(trained, whole_pipeline):
     nlp = spacy.blank("en")
