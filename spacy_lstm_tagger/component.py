@@ -392,6 +392,7 @@ class LSTMTaggerPipe(TrainablePipe):
             return losses
         set_dropout_rate(self.model, drop)
         scores, backprop = self.model.begin_update(docs)
+        set_dropout_rate(self._rehearsal_model, 0.0)
         tutor_scores, _ = self._rehearsal_model.begin_update(docs)
         n_tokens = sum(map(len, docs))
         gradients = []

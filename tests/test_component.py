@@ -255,6 +255,13 @@ def test_rehearsal_pulls_back_to_what_was_known():
     assert abs(after - before).max() < abs(forgotten - before).max()
 
 
+def test_rehearsal_compares_with_predictions_without_dropout(nlp):
+    examples = make_examples(nlp)
+    nlp.update(examples, drop=0.9, sgd=nlp.create_optimizer())
+    nlp.resume_training()
+    assert nlp.rehearse(examples)["lstm_tagger"] == pytest.approx(0.0, abs=1e-9)
+
+
 def test_rehearse_without_resuming_does_nothing(nlp):
     assert nlp.rehearse(make_examples(nlp)) == {"lstm_tagger": 0.0}
 
