@@ -110,8 +110,7 @@ class ModuleShim(Shim):
         RETURNS (ModuleShim): Itself.
         """
         self.version += 1
-        weights = {name: tensor.to(torch.float32) for name, tensor in load(data).items()}
-        self.module.load_state_dict(weights, assign=True)
+        self.module.load_state_dict(load(data))
         return self
 
 

@@ -85,8 +85,8 @@ def score_tokens(model: TaggerModel, docs: Sequence[Doc]) -> Iterator[Tuple[nump
             layout = lay_out(starts, lengths, network.rows_per_block)
             targets = windows.targets[layout.tokens]
             wanted = numpy.flatnonzero((targets >= 0) & ~layout.is_padding)
-            cells = (to_tensor(part, table.scores) for part in (rows[layout.tokens], layout.mirror, wanted))
-            table_rows, mirror, wanted_cells = cells
+            parts = (rows[layout.tokens], layout.mirror, wanted)
+            table_rows, mirror, wanted_cells = (to_tensor(part, table.scores) for part in parts)
             logits = network.score(table, table_rows, mirror, layout.sizes, wanted_cells)
             yield targets[wanted], logits.cpu().numpy()
 
