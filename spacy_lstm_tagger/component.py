@@ -19,12 +19,14 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 
 from . import storage
+from .calibration import fit_temperature
 from .combinations import Combinations, collect_combinations
-from .confidence import keep_confidence, register_confidence
+from .confidence import CONFIDENCE_LAYERS, keep_confidence, register_confidence
 from .labels import LAYERS, Labels, collect_annotations, collect_labels, gold_targets, label_values, read_tag_map
-from .loss import negative_log_likelihood, softmax
+from .loss import highest_probability, negative_log_likelihood, softmax
 from .model import create_network
 from .scorer import lstm_tagger_score
+from .shim import get_shim
 from .tagging import score_tokens
 from .vocabulary import Vocabulary
 
@@ -158,6 +160,7 @@ class LSTMTaggerPipe(TrainablePipe):
             "neg_prefix": neg_prefix,
             "overwrite": overwrite,
             "tag_map": tag_map,
+            "temperatures": {},
         }
         if tag_map is not None and (isinstance(tag_map, Mapping) or Path(tag_map).exists()):
             self.cfg["tag_map"] = read_tag_map(tag_map)  # else a trained model has it, the file may be gone
@@ -266,10 +269,10 @@ class LSTMTaggerPipe(TrainablePipe):
         labels = numpy.full((sum(map(len, docs)), len(self.cfg["labels"])), -1, dtype="int64")
         confidence = numpy.full(labels.shape, numpy.nan, dtype="float32") if self.store_confidence else None
         for tokens, parts in self._score(docs):
-            for head, scores in enumerate(parts):
+            for head, (layer, scores) in enumerate(zip(self.cfg["labels"], parts)):
                 labels[tokens, head] = scores.argmax(axis=1)
-                if confidence is not None:
-                    confidence[tokens, head] = softmax(scores).max(axis=1)
+                if confidence is not None and layer in CONFIDENCE_LAYERS:
+                    confidence[tokens, head] = highest_probability(scores / self._temperature(layer))
         ends = _ends(docs)
         confidences = [None] * len(docs) if confidence is None else numpy.split(confidence, ends)
         return [Prediction(*pair) for pair in zip(numpy.split(labels, ends), confidences)]
@@ -319,8 +322,8 @@ class LSTMTaggerPipe(TrainablePipe):
             for head, labels in self.cfg["labels"].items()
         }
         for tokens, parts in self._score(docs):
-            for rows, scores in zip(probabilities.values(), parts):
-                rows[tokens] = softmax(scores)
+            for (layer, rows), scores in zip(probabilities.items(), parts):
+                rows[tokens] = softmax(scores / self._temperature(layer))
         by_doc = zip(docs, *(numpy.split(rows, _ends(docs)) for rows in probabilities.values()))
         return [dict(zip(probabilities, rows)) for _, *rows in by_doc]
 
@@ -338,6 +341,40 @@ class LSTMTaggerPipe(TrainablePipe):
             {head: _likeliest(rows, self.cfg["labels"][head], k) for head, rows in probabilities.items()}
             for probabilities in self.predict_proba(docs)
         ]
+
+    def calibrate(self, examples: Iterable[Example]) -> Dict[str, float]:
+        """Fit each head's temperature, by which its probabilities come to mean what they say. No label changes.
+
+        It is done whenever training evaluates averaged weights, so that the saved model has the temperatures that
+        belong to them.
+
+        examples (Iterable[Example]): Examples that were not trained on.
+        RETURNS (Dict[str, float]): The temperature of each head: above 1 if the network is too sure, else below.
+        """
+        validate_examples(examples, "LSTMTaggerPipe.calibrate")
+        examples = list(examples)
+        docs = [eg.predicted for eg in examples]
+        targets = gold_targets(examples, self.cfg["labels"], self.cfg["neg_prefix"]) if examples else {}
+        scored = list(self._score(docs))
+        for head, layer in enumerate(self.cfg["labels"] if scored else ()):
+            tokens = numpy.concatenate([tokens for tokens, _ in scored])
+            logits = numpy.concatenate([parts[head] for _, parts in scored])
+            self.cfg["temperatures"][layer] = fit_temperature(logits, targets[layer][tokens])
+        return dict(self.cfg["temperatures"])
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
+        """Score examples that the pipeline has annotated. If training evaluates averaged weights, calibrate by them.
+
+        examples (Iterable[Example]): The examples.
+        RETURNS (Dict[str, Any]): What the component's scorer returns.
+        """
+        examples = list(examples)
+        if get_shim(self.model).uses_averages:
+            self.calibrate(examples)
+        return super().score(examples, **kwargs)
+
+    def _temperature(self, layer: str) -> float:
+        return float(self.cfg["temperatures"].get(layer, 1.0))
 
     def _score(self, docs: Sequence[Doc]) -> Iterator[Tuple[numpy.ndarray, List[numpy.ndarray]]]:
         """Yield tokens, counted from the first doc's first token on, and each head's scores for them."""
@@ -461,7 +498,7 @@ class LSTMTaggerPipe(TrainablePipe):
         return self
 
     def _learned(self) -> Dict[str, Any]:
-        return {name: self.cfg[name] for name in ("labels", "combinations", "tag_map")}
+        return {name: self.cfg[name] for name in ("labels", "combinations", "tag_map", "temperatures")}
 
     def _load(self, parts: Mapping[str, bytes], source: str) -> None:
         learned = storage.from_parts(parts, self.model, source)
@@ -469,6 +506,7 @@ class LSTMTaggerPipe(TrainablePipe):
             if not isinstance(self.cfg["tag_map"], Mapping):
                 self.cfg["tag_map"] = learned["tag_map"]
             self._set_labels(learned["labels"], learned["combinations"])
+            self.cfg["temperatures"] = dict(learned.get("temperatures", {}))
 
     def _split_members(self, logits: numpy.ndarray) -> List[List[numpy.ndarray]]:
         """Split logits that stand side by side into one array a head, for each of the network's members: several in
@@ -493,6 +531,7 @@ class LSTMTaggerPipe(TrainablePipe):
         """Take over labels, and find what spaCy stores for each in a token."""
         self.cfg["labels"] = {layer: list(labels[layer]) for layer in LAYERS if labels.get(layer)}
         self.cfg["combinations"] = list(combinations)
+        self.cfg["temperatures"] = {}
         n_labels = [len(names) for names in self.cfg["labels"].values()]
         self._combinations = Combinations(combinations if self.cfg["consistent_labels"] else [], n_labels)
         by_layer = {layer: [*names, WHITESPACE[layer]] for layer, names in self.cfg["labels"].items()}

@@ -6,12 +6,13 @@ from typing import Dict, Optional
 import numpy
 from spacy.tokens import Doc, Token
 
+CONFIDENCE_LAYERS = ("tag", "pos")
 USER_DATA_KEY = "lstm_tagger_confidence"
 
 
 def register_confidence() -> None:
     """Register the extension attributes."""
-    for layer in ("tag", "pos"):
+    for layer in CONFIDENCE_LAYERS:
         if not Token.has_extension(f"{layer}_confidence"):
             Token.set_extension(f"{layer}_confidence", getter=partial(_get_confidence, layer=layer))
 

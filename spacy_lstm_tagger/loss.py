@@ -13,6 +13,11 @@ def softmax(logits: numpy.ndarray) -> numpy.ndarray:
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
+def highest_probability(logits: numpy.ndarray) -> numpy.ndarray:
+    """RETURNS (numpy.ndarray): The likeliest label's probability. Shape (n_tokens,) for logits (n_tokens, n_labels)."""
+    return 1.0 / numpy.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)
+
+
 def log_softmax(logits: numpy.ndarray) -> numpy.ndarray:
     """RETURNS (numpy.ndarray): Log-probabilities, without underflow. Same shape as the logits, (n_tokens, n_labels)."""
     return logits - _log_sum_exp(logits)[:, None]

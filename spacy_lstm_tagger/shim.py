@@ -29,6 +29,8 @@ class ModuleShim(Shim):
     _model: Optional[nn.Module]
     # Changes whenever the weights do.
     version: int = 0
+    # Whether the weights are averages, for as long as `use_params` lasts.
+    uses_averages: bool = False
 
     @property
     def has_module(self) -> bool:
@@ -71,10 +73,12 @@ class ModuleShim(Shim):
             if (self.id, name) in params:
                 backup[name] = parameter.data
                 parameter.data = torch.as_tensor(params[self.id, name], device=parameter.device)
+        self.uses_averages = bool(backup)
         try:
             yield
         finally:
             self.version += 1
+            self.uses_averages = False
             for name, parameter in self.module.named_parameters():
                 if name in backup:
                     parameter.data = backup[name]

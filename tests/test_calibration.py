@@ -1,0 +1,109 @@
+import numpy
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from spacy.language import Language
+
+from spacy_lstm_tagger.calibration import HIGHEST, LOWEST, fit_temperature
+from spacy_lstm_tagger.loss import negative_log_likelihood, softmax
+
+from .conftest import TEXTS, make_examples, make_pipeline
+
+
+def draw_labels(logits: numpy.ndarray, seed: int) -> numpy.ndarray:
+    """Labels that have the probabilities that the logits say."""
+    draws = numpy.random.default_rng(seed).random((len(logits), 1))
+    return (softmax(logits).cumsum(axis=1) < draws).sum(axis=1).clip(max=logits.shape[1] - 1)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.3, 4.0))
+def test_temperature_is_better_than_any_other(seed: int, scale: float) -> None:
+    logits = numpy.random.default_rng(seed).normal(size=(200, 5), scale=2.0).astype("float32")
+    targets = draw_labels(logits, seed)
+
+    def loss(temperature: float) -> float:
+        return negative_log_likelihood(logits * scale / temperature, targets)[0]
+
+    found = fit_temperature(logits * scale, targets)
+    assert loss(found) <= min(loss(temperature) for temperature in numpy.geomspace(LOWEST, HIGHEST, 200)) + 1e-4
+
+
+def test_temperature_makes_up_for_a_scale() -> None:
+    logits = numpy.random.default_rng(0).normal(size=(20_000, 5), scale=2.0)
+    targets = draw_labels(logits, 0)
+    assert fit_temperature(logits * 2.5, targets) == pytest.approx(2.5, rel=0.05)
+
+
+def test_tokens_without_a_known_label_do_not_count() -> None:
+    logits = numpy.random.default_rng(0).normal(size=(100, 5), scale=4.0)
+    targets = draw_labels(logits / 2, 0)
+    known = fit_temperature(logits[:50], targets[:50])
+    targets[50:] = -1
+    assert fit_temperature(logits, targets) == known
+    assert fit_temperature(logits[50:], targets[50:]) == 1.0
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_temperature_is_bounded(is_right: bool) -> None:
+    logits = numpy.tile([[2.0, 1.0, 0.0]], (50, 1))
+    found = fit_temperature(logits, numpy.full(50, 0 if is_right else 2))
+    assert found == pytest.approx(LOWEST if is_right else HIGHEST)
+
+
+def test_calibrating_changes_probabilities_and_no_label() -> None:
+    nlp = make_pipeline(steps=5)
+    tagger = nlp.get_pipe("lstm_tagger")
+    docs = list(nlp.pipe(TEXTS))
+    before = tagger.predict_proba(docs)
+    temperatures = tagger.calibrate(make_examples(nlp))
+    assert set(temperatures) == {"tag", "pos", "morph"}
+    after = tagger.predict_proba(docs)
+    for doc, again, old, new in zip(docs, nlp.pipe(TEXTS), before, after):
+        assert doc.to_array(["TAG", "POS", "MORPH"]).tolist() == again.to_array(["TAG", "POS", "MORPH"]).tolist()
+        for head, temperature in temperatures.items():
+            expected = old[head] ** (1 / temperature)
+            assert new[head] == pytest.approx(expected / expected.sum(axis=1, keepdims=True), abs=1e-5)
+    assert not numpy.allclose(before[3]["pos"], after[3]["pos"])
+
+
+def test_evaluation_in_training_calibrates_and_any_other_does_not() -> None:
+    nlp = make_pipeline(steps=5)
+    tagger = nlp.get_pipe("lstm_tagger")
+    examples = make_examples(nlp)
+    nlp.evaluate(examples)
+    assert tagger.cfg["temperatures"] == {}
+    (shim,) = tagger.model.shims
+    averages = {(shim.id, name): weights.numpy() + 0.1 for name, weights in shim.module.state_dict().items()}
+    with nlp.use_params(averages):
+        nlp.evaluate(examples)
+        fitted = dict(tagger.cfg["temperatures"])
+        assert tagger.calibrate(make_examples(nlp)) == pytest.approx(fitted)
+    assert set(fitted) == {"tag", "pos", "morph"}
+    nlp.evaluate(make_examples(nlp, [{"words": ["Run"], "tags": ["NN"], "pos": ["NOUN"], "morphs": [""]}]))
+    assert tagger.cfg["temperatures"] == fitted
+
+
+def test_temperatures_are_saved() -> None:
+    nlp = make_pipeline(steps=5)
+    tagger = nlp.get_pipe("lstm_tagger")
+    tagger.calibrate(make_examples(nlp))
+    other: Language = make_pipeline()
+    other.from_bytes(nlp.to_bytes())
+    assert other.get_pipe("lstm_tagger").cfg["temperatures"] == tagger.cfg["temperatures"]
+    docs = [nlp.make_doc(text) for text in TEXTS]
+    for own, loaded in zip(tagger.predict_proba(docs), other.get_pipe("lstm_tagger").predict_proba(docs)):
+        assert all((own[head] == loaded[head]).all() for head in own)
+
+
+def test_new_labels_begin_without_temperatures() -> None:
+    nlp = make_pipeline(steps=5)
+    tagger = nlp.get_pipe("lstm_tagger")
+    examples = make_examples(nlp)
+    tagger.calibrate(examples)
+    nlp.initialize(lambda: examples)
+    assert tagger.cfg["temperatures"] == {}
+
+
+def test_calibrating_with_nothing_changes_nothing() -> None:
+    tagger = make_pipeline().get_pipe("lstm_tagger")
+    assert tagger.calibrate([]) == {}
