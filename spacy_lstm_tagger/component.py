@@ -298,14 +298,14 @@ class LSTMTaggerPipe(TrainablePipe):
             current = numpy.concatenate([doc.to_array(attributes).reshape(-1, len(attributes)) for doc in docs])
             values = numpy.where(current == 0, own, current)
         end = 0
-        for doc, prediction in zip(docs, predictions):
+        for doc in docs:
             start, end = end, end + len(doc)
-            if start == end:
-                continue
-            doc.from_array(attributes, values[start:end])  # type: ignore[arg-type]
-            if prediction.confidence is not None:
-                is_own = (values[start:end] == own[start:end])[:, : len(heads)]
-                keep_confidence(doc, dict(zip(heads, numpy.where(is_own, prediction.confidence, numpy.nan).T)))
+            if start < end:
+                doc.from_array(attributes, values[start:end])  # type: ignore[arg-type]
+        confidences = [prediction.confidence for prediction in predictions if prediction.confidence is not None]
+        if confidences:
+            is_own = (values == own)[:, : len(heads)]
+            keep_confidence(docs, dict(zip(heads, numpy.where(is_own, numpy.concatenate(confidences), numpy.nan).T)))
 
     def predict_proba(self, docs: Iterable[Doc]) -> List[Dict[str, numpy.ndarray]]:
         """Find the probability of every label for every token.

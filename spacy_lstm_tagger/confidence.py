@@ -1,9 +1,10 @@
 """The probabilities of the labels that were set, as `token._.tag_confidence` and `token._.pos_confidence`."""
 
 from functools import partial
-from typing import Dict, Optional
+from typing import Dict, Optional, Sequence
 
 import numpy
+from spacy.attrs import LENGTH, SPACY
 from spacy.tokens import Doc, Token
 
 CONFIDENCE_LAYERS = ("tag", "pos")
@@ -17,15 +18,24 @@ def register_confidence() -> None:
             Token.set_extension(f"{layer}_confidence", getter=partial(_get_confidence, layer=layer))
 
 
-def keep_confidence(doc: Doc, confidence: Dict[str, numpy.ndarray]) -> None:
-    """Keep confidences with a doc, where they outlive `doc.to_bytes` and changes of the tokenization.
+def keep_confidence(docs: Sequence[Doc], confidence: Dict[str, numpy.ndarray]) -> None:
+    """Keep confidences with docs, where they outlive `doc.to_bytes` and changes of the tokenization.
 
-    doc (Doc): The doc.
-    confidence (Dict[str, numpy.ndarray]): For each layer the tokens' confidences, shape (n_tokens,); NaN where the
-        label is not the tagger's.
+    docs (Sequence[Doc]): The docs.
+    confidence (Dict[str, numpy.ndarray]): For each layer the confidences of the tokens of all docs, shape (n_tokens,);
+        NaN where the label is not the tagger's.
     """
-    offsets = numpy.asarray([token.idx for token in doc], dtype="int64")
-    doc.user_data[USER_DATA_KEY] = {"offsets": offsets, "end": _end(doc), **confidence}
+    widths = numpy.concatenate([doc.to_array([LENGTH, SPACY]).reshape(-1, 2) for doc in docs]).astype("int64")
+    ends = numpy.cumsum(widths.sum(axis=1))
+    starts = ends - widths.sum(axis=1)
+    kept = {layer: confidence[layer] for layer in CONFIDENCE_LAYERS if layer in confidence}
+    last = 0
+    for doc in docs:
+        first, last = last, last + len(doc)
+        if first < last:
+            offsets = starts[first:last] - starts[first]
+            parts = {layer: values[first:last] for layer, values in kept.items()}
+            doc.user_data[USER_DATA_KEY] = {"offsets": offsets, "end": _end(doc), **parts}
 
 
 def _get_confidence(token: Token, layer: str) -> Optional[float]:
