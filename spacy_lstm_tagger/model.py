@@ -37,6 +37,7 @@ def build_lstm_tagger_v1(
     embedding_dropout: float = 0.0,
     lower_case: float = 0.0,
     upper_case: float = 0.0,
+    title_case: float = 0.0,
     include_static_vectors: bool = False,
     tune_static_vectors: bool = False,
     window_size: int = 128,
@@ -65,6 +66,7 @@ def build_lstm_tagger_v1(
     lower_case (float): In training, the share of sentences that are read in lower case, others each time, so that the
         tagger does not depend on case.
     upper_case (float): The share of sentences that are read in capitals.
+    title_case (float): The share of sentences that are read with a capital at the beginning of each word.
     include_static_vectors (bool): Whether the vectors of the pipeline's vocab are part of a word's vector: with
         `mix_width` projected together with its embeddings. They stay in the vocab, and are not stored a second time.
     tune_static_vectors (bool): Whether training learns a correction for the static vector of each word that it sees.
@@ -83,9 +85,10 @@ def build_lstm_tagger_v1(
         raise ValueError(
             f"window_overlap must be at least 0 and below window_size ({window_size}), not {window_overlap}."
         )
-    if min(lower_case, upper_case) < 0 or lower_case + upper_case > 1:
+    shares = (lower_case, upper_case, title_case)
+    if min(shares) < 0 or sum(shares) > 1:
         raise ValueError(
-            f"lower_case and upper_case must be shares that add up to at most 1, not {lower_case} and {upper_case}."
+            f"lower_case, upper_case and title_case must be shares that add up to at most 1, not {shares}."
         )
     if depth < 1:
         raise ValueError(f"depth must be at least 1, not {depth}.")
@@ -114,8 +117,7 @@ def build_lstm_tagger_v1(
             },
             "word_dropout": word_dropout,
             "embedding_dropout": embedding_dropout,
-            "lower_case": lower_case,
-            "upper_case": upper_case,
+            "changed_case": shares,
             "dropout_rate": 0.0,
             "include_static_vectors": include_static_vectors,
             "window_size": window_size,
@@ -244,21 +246,29 @@ def _no_gradient(d_scores: OutT) -> InT:
 def _change_case(
     model: Model[InT, OutT], words: List[str], types: numpy.ndarray, lengths: numpy.ndarray
 ) -> Tuple[List[str], numpy.ndarray]:
-    """Read some sentences in lower case and some in capitals.
+    """Read some sentences in lower case, some in capitals, and some with a capital at the beginning of each word.
 
     words (List[str]): Distinct words.
     types (numpy.ndarray): For each cell of the windows its word, int64, shape (n_cells,).
     lengths (numpy.ndarray): The windows' lengths.
     RETURNS (Tuple[List[str], numpy.ndarray]): Words and types with the changed ones.
     """
-    draws = numpy.random.random(len(lengths))
-    upper_from, lower_below = 1.0 - model.attrs["upper_case"], model.attrs["lower_case"]
-    changes = numpy.where(draws < lower_below, 1, numpy.where(draws >= upper_from, 2, 0))
+    limits = numpy.cumsum(model.attrs["changed_case"])
+    # Which of CHANGES befalls each window, 0 is none.
+    changes = (1 + numpy.searchsorted(limits, numpy.random.random(len(lengths)), "right")) % (1 + len(CHANGES))
     if not changes.any():
         return words, types
     changed, types = numpy.unique(types + numpy.repeat(changes, lengths) * len(words), return_inverse=True)
-    change = (str, str.lower, str.upper)
+    change = (str, *CHANGES)
     return [change[i // len(words)](words[i % len(words)]) for i in changed.tolist()], types
+
+
+def _title(word: str) -> str:
+    return word[:1].upper() + word[1:]
+
+
+# What the shares in `changed_case` are of.
+CHANGES: Tuple[Callable[[str], str], ...] = (str.lower, str.upper, _title)
 
 
 def _forget_words(model: Model[InT, OutT], types: WordTypes) -> WordTypes:

@@ -38,6 +38,7 @@ class Vocabulary:
         suffixes: Sequence[int],
         shape: bool,
         characters: bool,
+        min_word_count: int,
         min_count: int,
         max_characters: int,
     ) -> None:
@@ -49,6 +50,7 @@ class Vocabulary:
             "suffixes": list(suffixes),
             "shape": shape,
             "characters": characters,
+            "min_word_count": min_word_count,
             "min_count": min_count,
             "max_characters": max_characters,
         }
@@ -89,7 +91,7 @@ class Vocabulary:
             for character in word:
                 characters[ord(character)] += count
         min_count = self.settings["min_count"]
-        self.word_rows = _number_by_frequency(words, 1)
+        self.word_rows = _number_by_frequency(words, 1, self.settings["min_word_count"])
         self.word_counts = numpy.asarray([0, *(words[key] for key in self.word_rows)], dtype="uint32")
         self.affix_rows = [_number_by_frequency(counter, 1, min_count) for counter in affixes]
         if self.settings["characters"]:
@@ -170,6 +172,7 @@ def build_vocabulary_v1(
     suffixes: List[int] = [1, 2, 3, 4],
     shape: bool = True,
     characters: bool = True,
+    min_word_count: int = 1,
     min_count: int = 2,
     max_characters: int = 32,
 ) -> Callable[[], Vocabulary]:
@@ -181,6 +184,7 @@ def build_vocabulary_v1(
     suffixes (List[int]): Lengths of the suffixes that are read.
     shape (bool): Whether the word's shape is read, as spaCy writes it: "Xxxx", "dd".
     characters (bool): Whether characters are read one by one.
+    min_word_count (int): How often a word must occur to be known.
     min_count (int): How often an affix, a shape or a character must occur to be kept.
     max_characters (int): Longer words are read at both ends only.
     RETURNS (Callable[[], Vocabulary]): Makes an empty vocabulary with these settings.
@@ -194,7 +198,7 @@ def build_vocabulary_v1(
     return lambda: Vocabulary(**settings)
 
 
-def _number_by_frequency(counter: Mapping[int, int], first: int, min_count: int = 1) -> Dict[int, int]:
+def _number_by_frequency(counter: Mapping[int, int], first: int, min_count: int) -> Dict[int, int]:
     kept = [key for key, count in counter.items() if count >= min_count]
     kept.sort(key=lambda key: (-counter[key], key))
     return {key: row for row, key in enumerate(kept, first)}

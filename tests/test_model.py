@@ -1,3 +1,4 @@
+import re
 from collections import Counter
 from itertools import product
 
@@ -179,26 +180,29 @@ def test_sentences_are_read_one_by_one(trained):
 
 
 def test_share_of_sentences_is_read_in_changed_case():
-    model = make_pipeline(model={**SMALL_MODEL, "lower_case": 0.2, "upper_case": 0.3}).get_pipe("lstm_tagger").model
+    shares = {"lower_case": 0.2, "upper_case": 0.3, "title_case": 0.1}
+    model = make_pipeline(model={**SMALL_MODEL, **shares}).get_pipe("lstm_tagger").model
     lengths = numpy.asarray([1, 2] * 500)
     types = numpy.asarray([0, 1, 0] * 500)
     numpy.random.seed(0)
-    words, changed = _change_case(model, ["The", "DOG"], types, lengths)
+    words, changed = _change_case(model, ["the", "dOG"], types, lengths)
     tokens = [words[i] for i in changed]
     assert [token.lower() for token in tokens] == ["the", "dog", "the"] * 500
     pairs = Counter(zip(tokens[1::3], tokens[2::3]))
     # A sentence is changed as a whole.
-    assert set(pairs) == {("DOG", "The"), ("dog", "the"), ("DOG", "THE")}
+    assert set(pairs) == {("dOG", "the"), ("dog", "the"), ("DOG", "THE"), ("DOG", "The")}
     assert pairs["dog", "the"] / 500 == pytest.approx(0.2, abs=0.06)
     assert pairs["DOG", "THE"] / 500 == pytest.approx(0.3, abs=0.06)
-    words, changed_again = _change_case(model, ["The", "DOG"], types, lengths)
+    assert pairs["DOG", "The"] / 500 == pytest.approx(0.1, abs=0.06)
+    words, changed_again = _change_case(model, ["the", "dOG"], types, lengths)
     assert [words[i] for i in changed_again] != tokens
 
 
-@pytest.mark.parametrize("lower, upper", [(-0.1, 0), (0, -0.1), (0.6, 0.6)])
-def test_impossible_shares_of_changed_case_are_named(lower, upper):
-    with pytest.raises(ValueError, match=f"not {lower} and {upper}"):
-        make_pipeline(model={**SMALL_MODEL, "lower_case": lower, "upper_case": upper})
+@pytest.mark.parametrize("shares", [(-0.1, 0.0, 0.0), (0.0, -0.1, 0.0), (0.0, 0.0, -0.1), (0.4, 0.4, 0.4)])
+def test_impossible_shares_of_changed_case_are_named(shares):
+    names = ("lower_case", "upper_case", "title_case")
+    with pytest.raises(ValueError, match=re.escape(f"not {shares}")):
+        make_pipeline(model={**SMALL_MODEL, **dict(zip(names, shares))})
 
 
 def test_word_dropout_only_in_training():

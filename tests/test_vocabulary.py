@@ -119,6 +119,12 @@ def test_min_count_drops_affixes_and_characters_but_no_words() -> None:
     assert (rows.characters == 1).tolist() == [[True, False, False], [False, False, True]]
 
 
+def test_min_word_count_drops_words_and_keeps_their_affixes() -> None:
+    vocabulary = make_vocabulary({"cab": 1, "CAB": 1, "cad": 1}, prefixes=[1], min_word_count=2, min_count=1)
+    assert ["cab" in vocabulary, "cad" in vocabulary, len(vocabulary)] == [True, False, 1]
+    assert vocabulary.look_up(["cad"]).affixes.all()
+
+
 def test_min_count_counts_tokens_and_not_types() -> None:
     rows = make_vocabulary({"cab": 2}, min_count=2).look_up(["cab"])
     assert (rows.affixes > 0).all() and (rows.characters > 1).all()
