@@ -25,6 +25,7 @@ from .confidence import CONFIDENCE_LAYERS, keep_confidence, register_confidence
 from .labels import LAYERS, Labels, collect_annotations, collect_labels, gold_targets, label_values, read_tag_map
 from .loss import highest_probability, negative_log_likelihood, softmax
 from .model import create_network
+from .pretrained import PRETRAINED, pretrained_directory
 from .scorer import lstm_tagger_score
 from .shim import get_shim
 from .tagging import score_tokens
@@ -62,6 +63,7 @@ class Prediction(NamedTuple):
         "tag_map": None,
         "consistent_labels": True,
         "store_confidence": False,
+        "pretrained": None,
     },
     default_score_weights={"tag_acc": 0.4, "pos_acc": 0.4, "morph_acc": 0.2, "morph_per_feat": None},
 )
@@ -76,6 +78,7 @@ def make_lstm_tagger(
     tag_map: Optional[Union[Dict[str, str], str]],
     consistent_labels: bool,
     store_confidence: bool,
+    pretrained: Optional[str],
 ) -> "LSTMTaggerPipe":
     """Make an LSTM tagger. See `LSTMTaggerPipe` for the settings."""
     return LSTMTaggerPipe(
@@ -89,17 +92,22 @@ def make_lstm_tagger(
         tag_map=tag_map,
         consistent_labels=consistent_labels,
         store_confidence=store_confidence,
+        pretrained=pretrained,
     )
 
 
 def load_pipeline(model: Union[str, Path], *, store_confidence: bool = False) -> Language:
     """Load a pipeline that has an LSTM tagger.
 
-    model (Union[str, Path]): Its directory or package.
+    model (Union[str, Path]): Its directory or package, or the name of a tagger that ships with this package.
     store_confidence (bool): Whether the tagger keeps its labels' probabilities.
     RETURNS (Language): The pipeline. Raises a ValueError if it has no LSTM tagger.
     """
-    nlp = util.load_model(model)
+    if model in PRETRAINED and not Path(model).exists():
+        nlp = util.get_lang_class(str(model))()
+        nlp.add_pipe("lstm_tagger", config={"pretrained": model})
+    else:
+        nlp = util.load_model(model)
     find_tagger(nlp).store_confidence = store_confidence
     return nlp
 
@@ -131,8 +139,9 @@ class LSTMTaggerPipe(TrainablePipe):
         tag_map: Optional[Union[Mapping[str, str], str]] = None,
         consistent_labels: bool = True,
         store_confidence: bool = False,
+        pretrained: Optional[str] = None,
     ) -> None:
-        """Set up a tagger that knows no labels yet.
+        """Set up a tagger that knows no labels yet, unless it is a pretrained one.
 
         vocab (Vocab): The shared vocabulary.
         model (Model[List[Doc], List[numpy.ndarray]]): What `spacy-lstm-tagger.LSTMTagger.v1` builds.
@@ -146,6 +155,8 @@ class LSTMTaggerPipe(TrainablePipe):
         consistent_labels (bool): Whether a token only gets labels that some token of the training data has together.
         store_confidence (bool): Whether to keep the labels' probabilities, as `token._.tag_confidence` and
             `token._.pos_confidence`.
+        pretrained (Optional[str]): The name of a tagger that ships with the package, to begin with. Initializing the
+            component then leads back to it.
         """
         self.vocab = vocab
         self.model = model
@@ -159,6 +170,7 @@ class LSTMTaggerPipe(TrainablePipe):
             "labels": {},
             "neg_prefix": neg_prefix,
             "overwrite": overwrite,
+            "pretrained": pretrained,
             "tag_map": tag_map,
             "temperatures": {},
         }
@@ -167,6 +179,11 @@ class LSTMTaggerPipe(TrainablePipe):
         self.store_confidence = store_confidence
         self._values: Dict[str, numpy.ndarray] = {}
         self._combinations = Combinations([], [])
+        if pretrained is not None:
+            with pretrained_directory(pretrained) as directory:
+                # A pipeline that was saved with it has all it needs.
+                if directory.exists():
+                    self.from_disk(directory, exclude=["vocab"])
 
     @property
     def labels(self) -> Tuple[str, ...]:
@@ -227,7 +244,8 @@ class LSTMTaggerPipe(TrainablePipe):
         nlp: Optional[Language] = None,
         labels: Optional[Union[Labels, Sequence[str]]] = None,
     ) -> None:
-        """Learn labels and vocabulary from the training data, and make a new network for them.
+        """Learn labels and vocabulary from the training data, and make a new network for them. A pretrained tagger has
+        all that, and only is as it was in the beginning.
 
         get_examples (Callable[[], Iterable[Example]]): Gives the training data, as often as it is called.
         nlp (Optional[Language]): The pipeline that the component is part of.
@@ -235,6 +253,10 @@ class LSTMTaggerPipe(TrainablePipe):
             writes them, or the fine-grained tags alone. None collects them from the data.
         """
         validate_get_examples(get_examples, "LSTMTaggerPipe.initialize")
+        if self.cfg["pretrained"] is not None:
+            with pretrained_directory(self.cfg["pretrained"]) as directory:
+                self.from_disk(directory, exclude=["vocab"])
+            return
         util.check_lexeme_norms(self.vocab, "tagger")
         counts: Counter[str] = Counter()
 

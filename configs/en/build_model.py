@@ -1,0 +1,181 @@
+"""Rebuild the English model that ships with the package.
+
+    python configs/en/build_model.py UD_English-EWT RAW_TEXT [--work DIR]
+
+UD_English-EWT is a directory with files named *-train.conllu and *-dev.conllu, RAW_TEXT one of English text in files
+named *.txt.xz, a paragraph a line. It needs floret (`pip install floret`) and about two hours. Steps whose result is
+in DIR are not done again:
+
+1. vectors: word vectors from the raw text (skip-gram)
+2. teacher: the config `accurate` with these vectors, trained on the treebank
+3. silver.spacy: a part of the raw text, labelled by the teacher
+4. student: the model, trained on both and without vectors
+5. the model and its card, in spacy_lstm_tagger/pretrained/en
+
+Dev chooses the best step of teacher and student; no dev sentence is trained on.
+"""
+
+import argparse
+import itertools
+import lzma
+import random
+import shutil
+from datetime import date
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator
+
+import floret
+import spacy
+import srsly
+from spacy.cli.init_pipeline import init_vectors_cli
+from spacy.tokens import Doc, DocBin
+from tqdm import tqdm
+
+from spacy_lstm_tagger.commands.evaluate import evaluate
+from spacy_lstm_tagger.commands.train import train
+from spacy_lstm_tagger.component import load_pipeline
+from spacy_lstm_tagger.evaluation import accuracy
+
+SEED = 0
+WORDS_PER_FILE = 350_000
+# Of conversations and of stories there is more than of anything else.
+MORE_WORDS = {"changelog.txt.xz": 1_200_000, "standardebooks.txt.xz": 1_000_000}
+# Longest piece of text without sentence boundaries, in words.
+PIECE = 64
+# How often the treebank is in the student's training data.
+COPIES = 4
+
+STUDENT: Dict[str, Any] = {
+    "components.lstm_tagger.label_smoothing": 0.03,
+    "components.lstm_tagger.model.n_members": 1,
+    "components.lstm_tagger.model.hidden_width": 160,
+    "components.lstm_tagger.model.embedding_dropout": 0.05,
+    "components.lstm_tagger.model.lower_case": 0.04,
+    "components.lstm_tagger.model.upper_case": 0.04,
+    "components.lstm_tagger.model.title_case": 0.04,
+    "components.lstm_tagger.model.vocabulary.min_word_count": 9,
+    "components.lstm_tagger.model.vocabulary.min_count": 30,
+    "training.dropout": 0.2,
+    "training.max_steps": 20_000,
+    "training.patience": 20_000,
+    "training.eval_frequency": 500,
+    "training.optimizer.learn_rate.initial_rate": 0.003,
+    "training.optimizer.learn_rate.total_steps": 20_000,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("treebank", type=Path)
+    parser.add_argument("raw_text", type=Path)
+    parser.add_argument("--work", type=Path, default=Path("models/en"))
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    (train_path,) = options.treebank.glob("*-train.conllu")
+    (dev_path,) = options.treebank.glob("*-dev.conllu")
+    raw_files = sorted(options.raw_text.glob("*.txt.xz"))
+
+    vectors, teacher = options.work / "vectors", options.work / "teacher"
+    if not vectors.exists():
+        learn_vectors(raw_files, vectors)
+    if not (teacher / "model-best").exists():
+        settings = {"paths.vectors": str(vectors), "components.lstm_tagger.model.include_static_vectors": True}
+        train(train_path, teacher, dev_path=dev_path, config="accurate", seed=SEED, overrides=settings)
+    student_data = options.work / "student_data"
+    silver = student_data / "silver.spacy"
+    if not silver.exists():
+        student_data.mkdir(exist_ok=True)
+        for i in range(COPIES):
+            shutil.copy(train_path, student_data / f"treebank-{i}.conllu")
+        DocBin(docs=label(sample(raw_files), teacher / "model-best")).to_disk(silver)
+    student = options.work / "student"
+    if not (student / "model-best").exists():
+        train(student_data, student, dev_path=dev_path, config="accurate", seed=SEED, overrides=STUDENT)
+    export(student / "model-best", dev_path, Path(str(files("spacy_lstm_tagger.pretrained"))) / "en")
+
+
+def learn_vectors(raw_files: Iterable[Path], output: Path) -> None:
+    """Learn vectors of lower-cased words, and write them as spaCy reads them."""
+    nlp = spacy.blank("en")
+    text, table = output.with_suffix(".txt"), output.with_suffix(".word2vec")
+    with text.open("w", encoding="utf8") as file:
+        for line in itertools.chain.from_iterable(map(read_lines, raw_files)):
+            file.write(" ".join(token.lower_ for token in nlp.make_doc(line)) + "\n")
+    model = floret.train_unsupervised(
+        str(text), model="skipgram", mode="fasttext", dim=100, minCount=5, minn=0, maxn=0, ws=3, epoch=5, thread=2
+    )
+    with table.open("w", encoding="utf8") as file:
+        file.write(f"{len(model.words)} {model.get_dimension()}\n")
+        for word in model.words:
+            file.write(" ".join([word, *(f"{value:.5f}" for value in model.get_word_vector(word))]) + "\n")
+    init_vectors_cli("en", table, output, attr="LOWER")
+
+
+def sample(raw_files: Iterable[Path]) -> Iterator[str]:
+    """Yield paragraphs from all of each file, as many as it may have words."""
+    rng = random.Random(SEED)
+    for path in raw_files:
+        lines = list(read_lines(path))
+        rng.shuffle(lines)
+        n_words = 0
+        for line in lines:
+            n_words += len(line.split())
+            if n_words > MORE_WORDS.get(path.name, WORDS_PER_FILE):
+                break
+            yield line
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    with lzma.open(path, "rt", encoding="utf8") as file:
+        for line in file:
+            yield " ".join(line.split())
+
+
+def label(paragraphs: Iterable[str], teacher: Path) -> Iterator[Doc]:
+    """Label paragraphs sentence by sentence. Yield half of them as sentences, and half in pieces that begin and end
+    anywhere, so that the model does not depend on sentence boundaries.
+    """
+    nlp = spacy.load(teacher)
+    nlp.add_pipe("sentencizer", first=True)
+    for number, doc in enumerate(tqdm(nlp.pipe(paragraphs), desc="labelling", unit="paragraphs")):
+        if number % 2:
+            bounds = [(sentence.start, sentence.end) for sentence in doc.sents]
+        else:
+            bounds = [(start, start + PIECE) for start in range(0, len(doc), PIECE)]
+        for start, end in bounds:
+            tokens = list(doc[start:end])
+            yield Doc(
+                nlp.vocab,
+                words=[token.text for token in tokens],
+                spaces=[bool(token.whitespace_) for token in tokens],
+                tags=[token.tag_ for token in tokens],
+                pos=[token.pos_ for token in tokens],
+                morphs=[str(token.morph) for token in tokens],
+            )
+
+
+def export(pipeline: Path, dev_path: Path, output: Path) -> None:
+    """Write the tagger of a pipeline, and a card that says what it is."""
+    load_pipeline(pipeline).get_pipe("lstm_tagger").to_disk(output, exclude=["vocab"])
+    scores = evaluate(str(pipeline), dev_path)
+    card = {
+        "lang": "en",
+        "name": "en",
+        "description": "Tags (Penn Treebank style), UPOS and morphological features of English.",
+        "license": "CC BY-SA 4.0",
+        "sources": srsly.read_json(Path(__file__).with_name("sources.json")),
+        "performance": {f"{layer}_acc": round(accuracy(layers.all), 5) for layer, layers in scores.items()},
+        "performance_on": "UD_English-EWT dev, the treebank's words and sentences; dev chose the best training step",
+        "performance_command": "python -m spacy lstm-tagger evaluate en en_ewt-ud-dev.conllu",
+        "built_by": "python configs/en/build_model.py UD_English-EWT RAW_TEXT",
+        "seed": SEED,
+        "date": date.today().isoformat(),
+        "versions": {name: version(name) for name in ("spacy-lstm-tagger", "spacy", "torch")},
+    }
+    srsly.write_json(output / "meta.json", card)
+
+
+if __name__ == "__main__":
+    main()
