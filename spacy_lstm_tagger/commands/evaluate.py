@@ -55,7 +55,8 @@ def evaluate(
     RETURNS (Dict[str, LayerScores]): Scores of each annotated layer: "pos", "tag", "morph".
     """
     nlp = load_pipeline(model)
-    examples = list(create_treebank_v1(data_path, format, gold_preproc=True)(nlp))
+    read = create_treebank_v1(data_path, format, gold_preproc=True)
+    examples = list(show_progress(read(nlp), unit=" sentences"))
     judgements = judge_words(nlp, show_progress(examples, unit=" sentences"))
     if report is not None:
         training_log = Path(model).parent / TRAINING_LOG

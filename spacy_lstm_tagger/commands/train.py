@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 import srsly
 import typer
+from click import NoSuchOption
 from spacy.cli._util import parse_config_overrides
 from spacy.cli.train import train as spacy_train
 from spacy.tokens import Doc, DocBin
@@ -56,7 +57,7 @@ def train_cli(
             format=format,
             gpu_id=gpu_id,
             seed=seed,
-            overrides=parse_config_overrides(ctx.args),
+            overrides=_parse_overrides(ctx.args),
         )
 
 
@@ -115,6 +116,14 @@ def train(
     scores = {name: f"{100 * score:.2f}" for name, score in performance.items() if name.endswith("_acc") and score}
     msg.good(f"The best pipeline is {best}", ", ".join(f"{name} {score}" for name, score in scores.items()))
     return best
+
+
+def _parse_overrides(arguments: List[str]) -> Dict[str, Any]:
+    """Read settings of the config as `spacy train` does."""
+    try:
+        return parse_config_overrides(arguments)
+    except NoSuchOption as error:
+        raise typer.BadParameter(f"{error.format_message()} The config's are given as --section.key value.") from error
 
 
 def _find_config(config: str) -> Any:

@@ -161,6 +161,12 @@ def test_unknown_config_lists_those_that_ship(run_spacy, tmp_path):
     assert "no config 'quick'. Use accurate, fast, tutorial" in done.stderr
 
 
+def test_unknown_option_is_a_wrong_use(run_spacy, tmp_path):
+    done = train(run_spacy, SAMPLE, tmp_path / "out", "--epochs", 3, check=False)
+    assert done.returncode == 2 and "'--epochs'" in done.stderr and "--section.key" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.filterwarnings("ignore:overflow encountered")
 def test_nan_in_the_loss_ends_training_with_spacys_error(run_spacy, tmp_path):
     done = train(
