@@ -199,7 +199,8 @@ def make_confusion_figure(layer: str, scores: LayerScores) -> Figure:
         f"{layer}-confusions",
         "Confusions",
         f"How many words with the label of the row got that of the column{which}: "
-        f"{sum(shown.values()):,} of {sum(count for *_, count in scores.errors):,} mistakes.",
+        f"{sum(shown.values()):,} of {sum(count for *_, count in scores.errors):,} mistakes. "
+        f"The numbers are those of the {len(scores.errors[:N_CONFUSIONS])} most frequent confusions.",
         ["right", "given", "words"],
         [[gold, given, f"{count:,}"] for gold, given, count in scores.errors[:N_CONFUSIONS]],
         "plot_confusions",

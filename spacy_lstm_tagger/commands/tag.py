@@ -40,12 +40,27 @@ def tag_cli(
         else:
             batches = _open_lines(input_file or sys.stdin.buffer)
         color = sys.stdout.isatty() and supports_ansi() and not os.environ.get("NO_COLOR")
-        for piece in tag(batches, model, format=format, confidence=confidence, color=color):
+        for piece in tag_batches(batches, model, format=format, confidence=confidence, color=color):
             sys.stdout.write(piece)
             sys.stdout.flush()
 
 
 def tag(
+    texts: Iterable[str], model: str, *, format: str = "table", confidence: bool = False, color: bool = False
+) -> Iterator[str]:
+    """Tag texts.
+
+    texts (Iterable[str]): The texts.
+    model (str): Directory or package of a pipeline with an LSTM tagger.
+    format (str): Form of the output: "table", "conllu", "json", "tsv" or "html".
+    confidence (bool): Whether to show how sure the tagger is of each word.
+    color (bool): Whether tables have colours, by escape sequences of a terminal.
+    YIELDS (str): Pieces of the output.
+    """
+    return tag_batches([texts], model, format=format, confidence=confidence, color=color)
+
+
+def tag_batches(
     batches: Iterable[Iterable[str]],
     model: str,
     *,
@@ -53,17 +68,13 @@ def tag(
     confidence: bool = False,
     color: bool = False,
 ) -> Iterator[str]:
-    """Tag texts.
+    """Tag texts that come in batches. The output for those of one comes before the next one is asked for.
 
-    batches (Iterable[Iterable[str]]): Texts. Those of one batch are output before the next one is asked for.
-    model (str): Directory or package of a pipeline with an LSTM tagger.
-    format (str): Form of the output: "table", "conllu", "json", "tsv" or "html".
-    confidence (bool): Whether to show how sure the tagger is of each word.
-    color (bool): Whether tables have colours, by escape sequences of a terminal.
+    batches (Iterable[Iterable[str]]): The texts. The other arguments are those of `tag`.
     YIELDS (str): Pieces of the output.
     """
     nlp = load_pipeline(model, store_confidence=confidence)
-    return render(_tag_batches(nlp, batches), format, confidence=confidence, color=color)
+    return render(_pipe_batches(nlp, batches), format, confidence=confidence, color=color)
 
 
 def read_lines(stream: BinaryIO, on_read: Callable[[int], object] = lambda n_bytes: None) -> Iterator[List[str]]:
@@ -112,7 +123,7 @@ def _decode(line: bytes, number: int) -> str:
         ) from None
 
 
-def _tag_batches(nlp: Language, batches: Iterable[Iterable[str]]) -> Iterator[Doc]:
+def _pipe_batches(nlp: Language, batches: Iterable[Iterable[str]]) -> Iterator[Doc]:
     """Tag batch by batch. A doc is gone when the next one comes, so that streams need no more memory the longer they
     are."""
     for texts in batches:

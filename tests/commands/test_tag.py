@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from spacy_lstm_tagger.commands.tag import CHUNK, read_lines
+from spacy_lstm_tagger.commands.tag import tag as tag_texts
 
 WORDS = "The dog ate the apples ."
 
@@ -69,6 +70,11 @@ def test_reads_a_text_a_line(run_spacy, trained_path, tmp_path, source):
     docs = [json.loads(line) for line in tag(run_spacy, *arguments, input=text).stdout.splitlines()]
     assert [doc["text"] for doc in docs] == text.splitlines()
     assert [token["tag"] for token in docs[1]["tokens"]] == ["UH", "."]
+
+
+def test_python_users_can_tag_texts(trained_path):
+    pieces = list(tag_texts(iter(["Yes !", "Run"]), trained_path, format="tsv"))
+    assert pieces == ["Yes\tINTJ\tUH\t_\n!\tPUNCT\t.\t_\n\n", "Run\tVERB\tVB\tVerbForm=Inf\n\n"]
 
 
 def test_standard_input_is_the_default(run_spacy, trained_path):
