@@ -1,16 +1,44 @@
 """How well a tagger does on annotated sentences, and where it errs."""
 
 from collections import Counter, defaultdict
-from typing import Dict, Iterable, List, NamedTuple, Tuple
+from math import nan
+from typing import Dict, Iterable, List, Mapping, NamedTuple, Tuple
 
+import numpy
 from spacy.language import Language
 from spacy.scorer import PRFScore
+from spacy.tokens import Token
 from spacy.training import Example
+from spacy.util import minibatch
 
 from .component import find_tagger
 
+BATCH_SIZE = 256
+
 # How often words with one label (first) got another (second).
 Confusions = Counter[Tuple[str, str]]
+
+
+class Judgement(NamedTuple):
+    """What the tagger made of one word, in one layer of annotation.
+
+    token (Token): The word, in a doc that is one sentence if the examples are.
+    gold (str): Its own label.
+    given (str): The label that it got.
+    probability (float): The probability of that label, according to the tagger. NaN if it gave another.
+    n_seen (int): How often the word is in the training data.
+    """
+
+    token: Token
+    gold: str
+    given: str
+    probability: float
+    n_seen: int
+
+    @property
+    def is_right(self) -> bool:
+        """RETURNS (bool): Whether the word got its own label."""
+        return self.gold == self.given
 
 
 class LayerScores(NamedTuple):
@@ -59,18 +87,60 @@ def evaluate_layers(nlp: Language, examples: Iterable[Example]) -> Dict[str, Lay
     examples (Iterable[Example]): Examples whose predicted docs have the words of the reference docs.
     RETURNS (Dict[str, LayerScores]): Scores of each layer that is annotated: "pos", "tag", "morph".
     """
-    vocabulary = find_tagger(nlp).vocabulary
-    layers = {name: LayerScores(Counter(), Counter()) for name in ("pos", "tag", "morph")}
-    examples = list(examples)
-    for eg, doc in zip(examples, nlp.pipe([eg.predicted for eg in examples])):
-        for gold, given in zip(eg.reference, doc):
-            if gold.is_space:
-                continue
-            pairs = {"pos": (gold.pos_, given.pos_), "tag": (gold.tag_, given.tag_)}
-            if gold.has_morph():
-                pairs["morph"] = (str(gold.morph) or "_", str(given.morph) or ("_" if given.has_morph() else ""))
-            known = gold.text in vocabulary
-            for name, pair in pairs.items():
-                if pair[0]:
-                    (layers[name].known if known else layers[name].unknown)[pair] += 1
-    return {name: scores for name, scores in layers.items() if scores.all}
+    return count_confusions(judge_words(nlp, examples))
+
+
+def judge_words(nlp: Language, examples: Iterable[Example]) -> Dict[str, List[Judgement]]:
+    """Tag examples and judge every word.
+
+    nlp (Language): A pipeline with an LSTM tagger.
+    examples (Iterable[Example]): Examples whose predicted docs have the words of the reference docs. They are taken
+        as they are needed.
+    RETURNS (Dict[str, List[Judgement]]): The judgements in each layer that is annotated: "pos", "tag", "morph".
+    """
+    tagger = find_tagger(nlp)
+    indices = {head: {label: i for i, label in enumerate(labels)} for head, labels in tagger.label_data.items()}
+    layers: Dict[str, List[Judgement]] = {name: [] for name in ("pos", "tag", "morph")}
+    for batch in minibatch(examples, BATCH_SIZE):
+        docs = [eg.predicted for eg in batch]
+        for eg, doc, probabilities in zip(batch, nlp.pipe(docs), tagger.predict_proba(docs)):
+            for gold, given in zip(eg.reference, doc):
+                if gold.is_space:
+                    continue
+                n_seen = tagger.vocabulary.count(gold.text)
+                pairs = {"pos": (gold.pos_, given.pos_), "tag": (gold.tag_, given.tag_)}
+                if gold.has_morph():
+                    pairs["morph"] = (str(gold.morph) or "_", str(given.morph) or ("_" if given.has_morph() else ""))
+                for name, pair in pairs.items():
+                    if pair[0]:
+                        probability = _find_probability(probabilities, indices, name, given, pair[1])
+                        layers[name].append(Judgement(given, *pair, probability, n_seen))
+    return {name: judgements for name, judgements in layers.items() if judgements}
+
+
+def count_confusions(layers: Mapping[str, Iterable[Judgement]]) -> Dict[str, LayerScores]:
+    """Count right and wrong labels.
+
+    layers (Mapping[str, Iterable[Judgement]]): What `judge_words` returned.
+    RETURNS (Dict[str, LayerScores]): The scores of each layer.
+    """
+    scores = {name: LayerScores(Counter(), Counter()) for name in layers}
+    for name, judgements in layers.items():
+        for judgement in judgements:
+            confusions = scores[name].known if judgement.n_seen else scores[name].unknown
+            confusions[judgement.gold, judgement.given] += 1
+    return scores
+
+
+def _find_probability(
+    probabilities: Mapping[str, numpy.ndarray],
+    indices: Mapping[str, Mapping[str, int]],
+    layer: str,
+    token: Token,
+    label: str,
+) -> float:
+    """A label's probability. UPOS that follows from the tag map is as probable as the tag."""
+    if layer not in indices:
+        layer, label = "tag", token.tag_
+    index = indices.get(layer, {}).get(label)
+    return nan if index is None else float(probabilities[layer][token.i, index])

@@ -1,7 +1,8 @@
 """A logger that shows what training did to the probabilities of every word."""
 
 import sys
-from typing import IO, Any, Callable, Dict, List, Literal, Optional, Tuple
+from pathlib import Path
+from typing import IO, Any, Callable, Dict, List, Literal, Optional, Tuple, Union
 
 from spacy.language import Language
 from spacy.training.loggers import console_logger_v3
@@ -13,12 +14,15 @@ from .component import find_tagger
 LogStep = Callable[[Optional[Dict[str, Any]]], None]
 
 
-def create_probability_logger_v1() -> Callable[..., Tuple[LogStep, Callable[[], None]]]:
+def create_probability_logger_v1(
+    output_file: Optional[Union[str, Path]] = None,
+) -> Callable[..., Tuple[LogStep, Callable[[], None]]]:
     """Log like spaCy's console logger, and print each dev word's probabilities before training and after it.
 
+    output_file (Optional[Union[str, Path]]): Where to write the log as JSON lines too.
     RETURNS (Callable): Sets the logger up, as spaCy's training loop expects.
     """
-    set_up_console = console_logger_v3()
+    set_up_console = console_logger_v3(output_file=output_file)
 
     def set_up(
         nlp: Language, stdout: IO[str] = sys.stdout, stderr: IO[str] = sys.stderr

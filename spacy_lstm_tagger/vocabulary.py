@@ -67,6 +67,10 @@ class Vocabulary:
         """Whether a word was in the training data."""
         return hash_string(self.clean(word)) in self.word_rows
 
+    def count(self, word: str) -> int:
+        """RETURNS (int): How often a word occurs in the training data."""
+        return int(self.word_counts[self.word_rows.get(hash_string(self.clean(word)), 0)])
+
     @property
     def table_sizes(self) -> Dict[str, Any]:
         """RETURNS (Dict[str, Any]): Rows that each embedding table needs, by the names of `NetworkSizes`."""

@@ -1,4 +1,5 @@
 from collections import Counter
+from math import isnan
 from typing import Any, Dict, List, Tuple
 
 import pytest
@@ -7,11 +8,12 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_lstm_tagger.evaluation import LayerScores, accuracy, evaluate_layers
+from spacy_lstm_tagger.evaluation import BATCH_SIZE, LayerScores, accuracy, evaluate_layers, judge_words
 
-from .conftest import SENTENCES, make_examples, make_pipeline
+from .conftest import SENTENCES, SMALL_MODEL, make_examples, make_pipeline
 
 LAYERS = ["pos", "tag", "morph"]
+TAGS = sorted({tag for sentence in SENTENCES for tag in sentence["tags"]})
 
 # Sentences with unknown words, with labels that no tagger gives, and with labels missing.
 OTHERS: List[Dict[str, Any]] = [
@@ -76,6 +78,62 @@ def test_known_and_unknown_words_add_up(layer: str, learner: Language) -> None:
     assert scores.unknown == Counter((gold, given) for word, gold, given in pairs if word.lower() not in known_words)
     assert scores.known and scores.unknown
     assert scores.known.total() + scores.unknown.total() == scores.all.total() == len(pairs)
+
+
+def test_judgements_hold_probabilities_counts_and_words(learner: Language) -> None:
+    layers = judge_words(learner, make_evaluation_examples(learner))
+    tagger = learner.get_pipe("lstm_tagger")
+    counts = Counter(word.lower() for sentence in SENTENCES for word in sentence["words"])
+    labels = {"pos": tagger.pos_labels, "tag": tagger.labels, "morph": tagger.morph_labels}
+    for layer in LAYERS:
+        assert [(j.token.text, j.gold, j.given) for j in layers[layer]] == pairs_slowly(learner, layer)
+        for judgement in layers[layer]:
+            doc = Doc(learner.vocab, words=[token.text for token in judgement.token.doc])
+            row = tagger.predict_proba([doc])[0][layer][judgement.token.i]
+            assert judgement.probability == row[labels[layer].index(judgement.given)] == row.max()
+            assert judgement.n_seen == counts[judgement.token.text.lower()]
+            assert judgement.is_right == (judgement.gold == judgement.given)
+
+
+def test_labels_that_others_gave_have_no_probability(learner: Language) -> None:
+    examples = make_evaluation_examples(learner)
+    examples[0].predicted[0].tag_ = "FOREIGN"
+    (judgement, *others) = judge_words(learner, examples)["tag"]
+    assert judgement.given == "FOREIGN" and isnan(judgement.probability)
+    assert not any(isnan(other.probability) for other in others)
+
+
+def test_upos_from_a_tag_map_is_as_probable_as_the_tag() -> None:
+    sentences = [{name: sentence[name] for name in ("words", "tags")} for sentence in SENTENCES]
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lstm_tagger", config={"model": SMALL_MODEL, "tag_map": dict.fromkeys(TAGS, "X")})
+    nlp.initialize(lambda: make_examples(nlp, sentences))
+    layers = judge_words(nlp, make_examples(nlp))
+    assert [j.probability for j in layers["pos"]] == [j.probability for j in layers["tag"]]
+
+
+def test_examples_are_taken_as_they_are_needed(learner: Language) -> None:
+    taken = []
+    examples = make_examples(learner, SENTENCES * (2 * BATCH_SIZE // len(SENTENCES)))
+    pipe = learner.pipe
+
+    def count_taken(docs: Any, **kwargs: Any) -> Any:
+        docs = list(docs)
+        taken.append((n_taken, len(docs)))
+        return pipe(docs, **kwargs)
+
+    n_taken = 0
+
+    def take() -> Any:
+        nonlocal n_taken
+        for eg in examples:
+            n_taken += 1
+            yield eg
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(learner, "pipe", count_taken)
+        judge_words(learner, take())
+    assert taken == [(BATCH_SIZE, BATCH_SIZE), (2 * BATCH_SIZE, BATCH_SIZE)]
 
 
 @pytest.mark.parametrize("layer", LAYERS)

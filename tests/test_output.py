@@ -1,19 +1,22 @@
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List
 
 import pytest
 import spacy
+from rich.cells import cell_len
 from spacy.language import Language
 from spacy.tokens import Doc, Token
 from spacy.vocab import Vocab
 
 from spacy_lstm_tagger.component import load_pipeline
-from spacy_lstm_tagger.output import FORMATS, render
-from spacy_lstm_tagger.treebank import read_docs
+from spacy_lstm_tagger.labels import UPOS
+from spacy_lstm_tagger.output import DOUBTFUL, FORMATS, UPOS_COLORS, render
 
-from .conftest import SENTENCES, TEXTS
+from .conftest import TEXTS
+from .test_conllu import read_conllu
 
 VOCAB = spacy.blank("en").vocab
 
@@ -37,22 +40,12 @@ def columns_of(token: Token) -> List[str]:
 
 
 def percents(token: Token) -> str:
-    return f"{100 * token._.pos_confidence:.0f}%/{100 * token._.tag_confidence:.0f}%"
+    mark = " ?" if min(token._.pos_confidence, token._.tag_confidence) < DOUBTFUL else ""
+    return f"{100 * token._.pos_confidence:.0f}%/{100 * token._.tag_confidence:.0f}%{mark}"
 
 
 def annotated(words: List[str], **layers: Any) -> Doc:
     return Doc(VOCAB, words=words, **layers)
-
-
-def read_conllu(text: str) -> List[Tuple[List[str], List[List[str]]]]:
-    """Each sentence's comments and rows."""
-    assert text == "" or text.endswith("\n\n")
-    sentences = []
-    for block in text.split("\n\n")[:-1]:
-        lines = block.split("\n")
-        rows = [line.split("\t") for line in lines if not line.startswith("# ")]
-        sentences.append(([line for line in lines if line.startswith("# ")], rows))
-    return sentences
 
 
 class Spans(HTMLParser):
@@ -67,8 +60,8 @@ class Spans(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
         self.tags.append(tag)
-        self.inside = dict(attrs).get("class", "")
-        if self.inside in self.found:
+        if dict(attrs).get("class") in self.found:
+            self.inside = dict(attrs)["class"]
             self.found[self.inside].append("")
 
     def handle_endtag(self, tag: str) -> None:
@@ -85,7 +78,7 @@ def test_table_has_a_row_a_word(confidence: bool, docs: List[Doc]) -> None:
         lines = [
             line.split() for line in render_one([doc], "table", confidence=confidence).splitlines() if line.strip()
         ]
-        expected = [[*columns_of(token), *([percents(token)] if confidence else [])] for token in words_of(doc)]
+        expected = [[*columns_of(token), *(percents(token).split() if confidence else [])] for token in words_of(doc)]
         header = ["word", "UPOS", "XPOS", "FEATS", *(["confidence"] if confidence else [])]
         assert lines[:1] == ([header] if expected else [])
         assert lines[2:] == expected
@@ -98,69 +91,41 @@ def test_table_is_aligned(docs: List[Doc]) -> None:
         assert [row[column:].split()[0] for row in rows] == [value(token) for token in words_of(docs[3])]
 
 
-@pytest.mark.parametrize("confidence", [False, True])
-def test_conllu_reads_back(confidence: bool, docs: List[Doc], tmp_path: Path) -> None:
-    path = tmp_path / "out"
-    path.write_text(render_one(docs, "conllu", confidence=confidence), encoding="utf8", newline="")
-    expected = [[columns_of(token) for token in words_of(doc)] for doc in docs if words_of(doc)]
-    assert [[columns_of(token) for token in doc] for doc in read_docs(path, docs[0].vocab)] == expected
-    texts = [" ".join(doc.text.split()) for doc in docs if words_of(doc)]
-    assert [doc.text.strip() for doc in read_docs(path, docs[0].vocab)] == texts
-
-
-def test_conllu_has_ten_columns_and_consecutive_ids(docs: List[Doc]) -> None:
-    sentences = read_conllu(render_one(docs, "conllu"))
-    for (_, rows), doc in zip(sentences, [doc for doc in docs if words_of(doc)], strict=True):
-        assert {len(row) for row in rows} == {10}
-        assert [row[0] for row in rows] == [str(i) for i in range(1, len(words_of(doc)) + 1)]
-
-
-def test_conllu_text_is_the_forms_joined(docs: List[Doc]) -> None:
-    for comments, rows in read_conllu(render_one(docs, "conllu", confidence=True)):
-        joined = "".join(row[1] + ("" if "SpaceAfter=No" in row[9].split("|") else " ") for row in rows)
-        assert comments == [f"# text = {joined.strip()}"]
-
-
 @pytest.mark.parametrize(
-    "words, spaces, space_after",
-    [
-        (["a", "b", "c"], [True, False, False], [True, False, True]),
-        (["a", "\n", "b"], [False, False, False], [True, True]),
-        ([" ", "a", "b"], [False, False, True], [False, True]),
-    ],
+    "word", ["日本語", "nai\u0308ve", "👨\u200d👩\u200d👧", "\uff46\uff55\uff4c\uff4c", "ไทย", "न्यू"]
 )
-def test_conllu_marks_words_without_a_space_after(
-    words: List[str], spaces: List[bool], space_after: List[bool]
-) -> None:
-    ((_, rows),) = read_conllu(render_one([annotated(words, spaces=spaces)], "conllu"))
-    assert [row[9] for row in rows] == ["_" if space else "SpaceAfter=No" for space in space_after]
+def test_table_is_aligned_where_characters_are_wide_or_combine(word: str) -> None:
+    docs = [annotated(["dog", word], pos=["NOUN", "X"])]
+    header, _, *rows = render_one(docs, "table").splitlines()
+    assert [cell_len(row[: row.rindex(pos)]) for row, pos in zip(rows, ["NOUN", "X"])] == [header.index("UPOS")] * 2
 
 
-def test_conllu_has_a_sentence_for_each_of_the_docs(trained: Language) -> None:
-    words = [word for sentence in SENTENCES for word in ["\n", *sentence["words"]]]
-    starts = [i == 0 for sentence in SENTENCES for i in range(len(sentence["words"]) + 1)]
-    doc = trained(Doc(trained.vocab, words=words, sent_starts=starts))
-    sentences = read_conllu(render_one([doc], "conllu"))
-    assert [[row[1] for row in rows] for _, rows in sentences] == [sentence["words"] for sentence in SENTENCES]
-    assert [[row[0] for row in rows] for _, rows in sentences] == [
-        [str(i) for i in range(1, len(sentence["words"]) + 1)] for sentence in SENTENCES
-    ]
-    assert [comments for comments, _ in sentences] == [[f"# text = {' '.join(s['words'])}"] for s in SENTENCES]
+def test_table_has_colors_only_if_wanted(docs: List[Doc]) -> None:
+    plain = render_one(docs, "table", confidence=True)
+    colored = render_one(docs, "table", confidence=True, color=True)
+    assert "\x1b" not in plain
+    assert re.sub("\x1b\\[[0-9;]*m", "", colored).replace(" ", "") == plain.replace(" ", "")
+    assert f"\x1b[38;5;{UPOS_COLORS['NOUN']}mNOUN" in colored
+    (doubtful, *_) = [line for line in colored.splitlines() if "?" in line]
+    assert doubtful.count("\x1b[1;") == 1
 
 
-def test_conllu_leaves_out_sentences_of_whitespace() -> None:
-    doc = annotated(["a", "\n", "b"], sent_starts=[True, True, True])
-    assert [[row[1] for row in rows] for _, rows in read_conllu(render_one([doc], "conllu"))] == [["a"], ["b"]]
+def test_every_upos_tag_has_a_color() -> None:
+    assert set(UPOS_COLORS) == set(UPOS)
 
 
-def test_conllu_misc_has_the_confidence(docs: List[Doc]) -> None:
-    (_, rows), *_ = read_conllu(render_one([docs[-1]], "conllu", confidence=True))
-    for row, token in zip(rows, words_of(docs[-1]), strict=True):
-        misc = dict(part.split("=") for part in row[9].split("|"))
-        misc.pop("SpaceAfter", None)
-        assert {name: float(value) for name, value in misc.items()} == {
-            name: pytest.approx(token._.get(name), abs=1e-4) for name in ("tag_confidence", "pos_confidence")
-        }
+def test_whitespace_in_words_breaks_no_row() -> None:
+    docs = [annotated(["New\n\tYork", "is"])]
+    assert [line.split("\t")[0] for line in render_one(docs, "tsv").splitlines()] == ["New York", "is", ""]
+    assert render_one(docs, "table").splitlines()[2].startswith("New York ")
+
+
+@pytest.mark.parametrize("format, mark", [("conllu", "Doubtful=Yes"), ("table", "?"), ("tsv", "?"), ("html", "?")])
+def test_doubtful_words_are_marked(format: str, mark: str, docs: List[Doc]) -> None:
+    doubtful = [token for doc in docs for token in words_of(doc) if percents(token).endswith("?")]
+    assert 0 < len(doubtful) < len([token for doc in docs for token in words_of(doc)])
+    assert render_one(docs, format, confidence=True).count(mark) == len(doubtful)
+    assert mark not in render_one(docs, format)
 
 
 @pytest.mark.parametrize("confidence", [False, True])
@@ -174,6 +139,7 @@ def test_json_lines_hold_every_token(confidence: bool, docs: List[Doc]) -> None:
             {
                 **{"text": t.text, "pos": t.pos_, "tag": t.tag_, "morph": str(t.morph)},
                 **{name: t._.get(name) for name in names if t._.get(name) is not None},
+                **({"doubtful": percents(t).endswith("?")} if confidence and not t.is_space else {}),
             }
             for t in doc
         ]
@@ -207,6 +173,19 @@ def test_html_is_one_page(docs: List[Doc]) -> None:
     assert page.startswith("<!DOCTYPE html>") and page.endswith("</html>\n")
     assert Spans(page).tags.count("html") == 1
     assert Spans(page).tags.count("svg") == len(docs)
+
+
+def test_html_says_its_encoding_language_and_direction() -> None:
+    page = render_one([Doc(spacy.blank("he").vocab, words=["שלום"], pos=["INTJ"])], "html")
+    assert '<meta charset="utf-8">' in page
+    assert '<html lang="he" dir="rtl">' in page and "direction: rtl" in page
+
+
+def test_html_leaves_room_for_long_words() -> None:
+    word = "Donaudampfschifffahrtsgesellschaft"
+    places = [float(x) for x in re.findall(r'displacy-word".* x="(\d+)"', render_one([annotated([word] * 3)], "html"))]
+    assert places[1] - places[0] == places[2] - places[1] > 8 * len(word)
+    assert places[0] > 4 * len(word)
 
 
 def test_html_is_escaped() -> None:
@@ -258,16 +237,17 @@ def test_docs_without_words_have_no_rows(format: str, expected: str, text: str, 
     assert render_one([trained(text)], format, confidence=True) == expected
 
 
-@pytest.mark.parametrize("format", ["table", "conllu", "json", "tsv"])
+@pytest.mark.parametrize("format", ["table", "json", "tsv"])
 def test_docs_together_equal_docs_alone(format: str, docs: List[Doc]) -> None:
     assert render_one(docs, format) == "".join(render_one([doc], format) for doc in docs)
 
 
-@pytest.mark.parametrize("format", ["table", "conllu", "json", "tsv"])
+@pytest.mark.parametrize("format", FORMATS)
 def test_docs_are_rendered_one_at_a_time(format: str, docs: List[Doc]) -> None:
     taken = []
     pieces = render((taken.append(doc) or doc for doc in docs[3:]), format)
-    next(pieces)
+    while "dog" not in next(pieces):
+        pass
     assert len(taken) == 1
 
 
@@ -281,7 +261,12 @@ def test_html_escapes_tags() -> None:
     assert "<script>x" not in "".join(render([doc], "html"))
 
 
-def test_conllu_keeps_that_no_space_follows_a_sentence() -> None:
-    doc = Doc(Vocab(), words=["Yes", "No"], spaces=[False, False], sent_starts=[True, True])
-    lines = "".join(render([doc], "conllu")).splitlines()
-    assert [line.split("\t")[-1] for line in lines if "\t" in line] == ["SpaceAfter=No", "_"]
+def test_conllu_misc_has_the_confidence(docs: List[Doc]) -> None:
+    (_, rows), *_ = read_conllu(render_one([docs[-1]], "conllu", confidence=True))
+    for row, token in zip(rows, words_of(docs[-1]), strict=True):
+        misc = dict(part.split("=") for part in row[9].split("|"))
+        misc.pop("SpaceAfter", None)
+        misc.pop("Doubtful", None)
+        assert {name: float(value) for name, value in misc.items()} == {
+            name: pytest.approx(token._.get(name), abs=1e-4) for name in ("tag_confidence", "pos_confidence")
+        }

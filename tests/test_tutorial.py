@@ -48,6 +48,19 @@ def test_probabilities_after_training_are_above_095_for_the_right_tags(output):
     assert all(row[NAMES.index(tag)] > 0.95 for row, tag in zip(rows, TAGS))
 
 
+def test_network_is_the_textbook_one(nlp):
+    network = nlp.get_pipe("lstm_tagger").model.shims[0].module
+    assert {name: tuple(weights.shape) for name, weights in network.named_parameters()} == {
+        "encoder.word.weight": (9, 6),
+        "members.0.layers.0.rightwards.weight_ih_l0": (24, 6),
+        "members.0.layers.0.rightwards.weight_hh_l0": (24, 6),
+        "members.0.layers.0.rightwards.bias_ih_l0": (24,),
+        "members.0.layers.0.rightwards.bias_hh_l0": (24,),
+        "members.0.heads.tag.weight": (3, 6),
+        "members.0.heads.tag.bias": (3,),
+    }
+
+
 def test_vocabulary_is_eight_words_and_three_tags(nlp):
     tagger = nlp.get_pipe("lstm_tagger")
     assert len(tagger.vocabulary) == 8

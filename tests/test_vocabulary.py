@@ -73,6 +73,12 @@ def test_contains_cleans_the_word(word: str, known: bool) -> None:
     assert (word in make_vocabulary(lower=True, strip_punctuation=True)) is known
 
 
+def test_count_is_of_the_cleaned_word() -> None:
+    vocabulary = make_vocabulary({"Dog": 2, "dog.": 3, "cat": 1}, lower=True, strip_punctuation=True)
+    assert [vocabulary.count(word) for word in ("DOG", "dog!", "cat", "bird")] == [5, 5, 1, 0]
+    assert build_vocabulary_v1()().count("dog") == 0
+
+
 def test_empty_vocabulary_has_row_0_alone() -> None:
     vocabulary = build_vocabulary_v1()()
     assert vocabulary.table_sizes == {"n_words": 1, "n_affixes": [1] * 7, "n_characters": 2}

@@ -1,43 +1,78 @@
 """Measure a tagger on annotated sentences."""
 
+from functools import partial
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Dict, Optional, Union
 
 import typer
 from wasabi import msg
 
 from ..component import load_pipeline
-from ..evaluation import LayerScores, accuracy, evaluate_layers
+from ..evaluation import LayerScores, accuracy, count_confusions, judge_words
 from ..labels import NAMES
+from ..report import REPORT_FILE, can_plot, write_report
 from ..treebank import create_treebank_v1
-from .cli import clean_exit, lstm_tagger_cli
+from .cli import clean_exit, lstm_tagger_cli, show_progress
 
+# What `train` leaves beside the pipelines.
+TRAINING_LOG = "training-log.jsonl"
 N_CONFUSIONS = 15
 
 
 @lstm_tagger_cli.command("evaluate")
 def evaluate_cli(
-    model: str = typer.Argument(..., help="Directory or package of a pipeline"),
+    model: str = typer.Argument(..., help="Directory or package of a pipeline, or 'en'"),
     data_path: Path = typer.Argument(..., metavar="DATA", help="Annotated sentences", exists=True),
     format: Optional[str] = typer.Option(None, "--format", "-f", help="Form of the sentences. Default: by content"),
+    report: Optional[Path] = typer.Option(
+        None,
+        "--report",
+        "-r",
+        metavar="DIR",
+        help="Directory for a report with plots, as one HTML page",
+        file_okay=False,
+    ),
 ) -> None:
     """
     Compare a tagger's labels with those of annotated sentences, on the words and sentences that these have.
     """
     with clean_exit():
-        print_scores(evaluate(model, data_path, format=format))
+        print_scores(evaluate(model, data_path, format=format, report=report))
+        if report is not None:
+            announce_report(report / REPORT_FILE)
 
 
-def evaluate(model: str, data_path: Path, *, format: Optional[str] = None) -> Dict[str, LayerScores]:
+def evaluate(
+    model: Union[str, Path], data_path: Path, *, format: Optional[str] = None, report: Optional[Path] = None
+) -> Dict[str, LayerScores]:
     """Compare a tagger's labels with those of annotated sentences.
 
-    model (str): Directory or package of a pipeline with an LSTM tagger.
+    model (Union[str, Path]): Directory or package of a pipeline with an LSTM tagger.
     data_path (Path): Annotated sentences.
     format (Optional[str]): The form of the sentences. None: told by their content.
+    report (Optional[Path]): A directory for an HTML report. Where the pipeline lies as `train` left it, the report has
+        its learning curve.
     RETURNS (Dict[str, LayerScores]): Scores of each annotated layer: "pos", "tag", "morph".
     """
     nlp = load_pipeline(model)
-    return evaluate_layers(nlp, create_treebank_v1(data_path, format, gold_preproc=True)(nlp))
+    read = create_treebank_v1(data_path, format, gold_preproc=True)
+    examples = list(show_progress(read(nlp), unit=" sentences"))
+    judgements = judge_words(nlp, show_progress(examples, unit=" sentences"))
+    if report is not None:
+        training_log = Path(model).parent / TRAINING_LOG
+        draw = partial(show_progress, unit=" plots")
+        write_report(report, nlp, data_path, judgements, training_log, draw)
+    return count_confusions(judgements)
+
+
+def announce_report(path: Path) -> None:
+    """Print where a report is, and how it would have plots if it has none.
+
+    path (Path): The report's file.
+    """
+    if not can_plot():
+        msg.warn("The report has no plots, since matplotlib is not installed.", 'pip install "spacy-lstm-tagger[plot]"')
+    msg.good(f"Report: {path}")
 
 
 def print_scores(layers: Dict[str, LayerScores]) -> None:

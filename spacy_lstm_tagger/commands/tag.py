@@ -1,44 +1,133 @@
 """Tag text."""
 
+import os
 import sys
-from typing import Iterable, Iterator, List, Optional
+from typing import BinaryIO, Callable, Iterable, Iterator, List, Optional
 
 import typer
+from spacy.language import Language
+from spacy.tokens import Doc
+from wasabi.util import supports_ansi
 
 from ..component import load_pipeline
 from ..output import render
-from .cli import clean_exit, lstm_tagger_cli
+from .cli import clean_exit, lstm_tagger_cli, show_progress
+
+# At most so much of a stream is read at once, in bytes: enough for full batches.
+CHUNK = 1 << 16
 
 
 @lstm_tagger_cli.command("tag")
 def tag_cli(
-    texts: Optional[List[str]] = typer.Argument(None, metavar="[TEXT]...", help="Texts"),
-    input_file: Optional[typer.FileText] = typer.Option(
-        None, "--input", "-i", help="File with a text a line; - is standard input", encoding="utf8"
+    texts: Optional[List[str]] = typer.Argument(None, metavar="[TEXT]...", help="Texts. Default: standard input"),
+    input_file: Optional[typer.FileBinaryRead] = typer.Option(
+        None, "--input", "-i", help="File with a text a line; - is standard input"
     ),
-    model: str = typer.Option(..., "--model", "-m", help="Directory or package of a pipeline"),
+    model: str = typer.Option(
+        "en", "--model", "-m", help="Directory or package of a pipeline, or a tagger that ships with this package"
+    ),
     format: str = typer.Option("table", "--format", "-f", help="table, conllu, json, tsv or html"),
-    confidence: bool = typer.Option(False, "--confidence", help="Show how sure the tagger is of each word"),
+    confidence: bool = typer.Option(
+        False, "--confidence", help="Show how sure the tagger is of each word, and mark doubtful ones with a ?"
+    ),
 ) -> None:
     """
-    Tag texts given as arguments, in a file or on standard input, and print them.
+    Tag texts given as arguments, in a file or on standard input, a text a line, and print them.
     """
     with clean_exit():
-        if bool(texts) == (input_file is not None):
-            raise ValueError("Give either texts, or a file of them with --input (- is standard input).")
-        lines = texts or (line.rstrip("\r\n") for line in input_file or ())
-        for piece in tag(lines, model, format=format, confidence=confidence):
+        if texts and input_file is not None:
+            raise typer.BadParameter("Give either texts, or a file of them with --input.")
+        if texts:
+            batches: Iterable[List[str]] = [texts]
+        else:
+            batches = _open_lines(input_file or sys.stdin.buffer)
+        color = sys.stdout.isatty() and supports_ansi() and not os.environ.get("NO_COLOR")
+        for piece in tag_batches(batches, model, format=format, confidence=confidence, color=color):
             sys.stdout.write(piece)
+            sys.stdout.flush()
 
 
-def tag(texts: Iterable[str], model: str, *, format: str = "table", confidence: bool = False) -> Iterator[str]:
+def tag(
+    texts: Iterable[str], model: str, *, format: str = "table", confidence: bool = False, color: bool = False
+) -> Iterator[str]:
     """Tag texts.
 
     texts (Iterable[str]): The texts.
-    model (str): Directory or package of a pipeline with an LSTM tagger.
+    model (str): Directory or package of a pipeline with an LSTM tagger, or a tagger that ships with this package.
     format (str): Form of the output: "table", "conllu", "json", "tsv" or "html".
     confidence (bool): Whether to show how sure the tagger is of each word.
+    color (bool): Whether tables have colours, by escape sequences of a terminal.
+    YIELDS (str): Pieces of the output.
+    """
+    return tag_batches([texts], model, format=format, confidence=confidence, color=color)
+
+
+def tag_batches(
+    batches: Iterable[Iterable[str]],
+    model: str = "en",
+    *,
+    format: str = "table",
+    confidence: bool = False,
+    color: bool = False,
+) -> Iterator[str]:
+    """Tag texts that come in batches. The output for those of one comes before the next one is asked for.
+
+    batches (Iterable[Iterable[str]]): The texts. The other arguments are those of `tag`.
     YIELDS (str): Pieces of the output.
     """
     nlp = load_pipeline(model, store_confidence=confidence)
-    return render(nlp.pipe(texts), format, confidence=confidence)
+    return render(_pipe_batches(nlp, batches), format, confidence=confidence, color=color)
+
+
+def read_lines(stream: BinaryIO, on_read: Callable[[int], object] = lambda n_bytes: None) -> Iterator[List[str]]:
+    """Read the lines that a stream has ready, without waiting for more of them: one of a person who types, many of a
+    file.
+
+    stream (BinaryIO): UTF-8 text, buffered.
+    on_read (Callable[[int], object]): Is told how many bytes were read, when they have been dealt with.
+    YIELDS (List[str]): Lines without their ends. Raises a ValueError for a line that is not UTF-8.
+    """
+    n_lines, rest = 0, b""
+    while chunk := stream.read1(CHUNK):  # type: ignore[attr-defined]
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield [_decode(line, number) for number, line in enumerate(lines, n_lines + 1)]
+        n_lines += len(lines)
+        on_read(len(chunk))
+    if rest:
+        yield [_decode(rest, n_lines + 1)]
+
+
+def _open_lines(stream: BinaryIO) -> Iterator[List[str]]:
+    """Read a stream's lines, with progress where that does not mix with the output or with what a person types."""
+    if stream.isatty() and sys.stderr.isatty():
+        typer.echo("Type a text a line, and Ctrl-D at the end.", err=True)
+    quiet = True if stream.isatty() or sys.stdout.isatty() else None
+    with show_progress(unit="B", total=_find_size(stream), disable=quiet) as progress:
+        yield from read_lines(stream, progress.update)
+
+
+def _find_size(stream: BinaryIO) -> Optional[int]:
+    """A file's size in bytes; None if the stream is none, but a pipe or a terminal."""
+    try:
+        return os.fstat(stream.fileno()).st_size or None
+    except OSError:
+        return None
+
+
+def _decode(line: bytes, number: int) -> str:
+    try:
+        return line.decode("utf-8-sig" if number == 1 else "utf8").rstrip("\r")
+    except UnicodeDecodeError as error:
+        byte = line[error.start]
+        raise ValueError(
+            f"Line {number} of the input is not UTF-8: its byte {error.start} is 0x{byte:02x}. "
+            "Convert it first, e.g. with iconv."
+        ) from None
+
+
+def _pipe_batches(nlp: Language, batches: Iterable[Iterable[str]]) -> Iterator[Doc]:
+    """Tag batch by batch. A doc is gone when the next one comes, so that streams need no more memory the longer they
+    are."""
+    for texts in batches:
+        with nlp.memory_zone():
+            yield from nlp.pipe(texts)

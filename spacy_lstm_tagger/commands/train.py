@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 import srsly
 import typer
+from click import NoSuchOption
 from spacy.cli._util import parse_config_overrides
 from spacy.cli.train import train as spacy_train
 from spacy.tokens import Doc, DocBin
@@ -17,10 +18,14 @@ from thinc.compat import has_cupy_gpu, has_torch_cuda_gpu
 from wasabi import msg
 
 from ..labels import LAYERS, NAMES, collect_annotations, collect_labels
+from ..report import REPORT_FILE
 from ..treebank import read_docs
-from .cli import clean_exit, lstm_tagger_cli
+from .cli import clean_exit, lstm_tagger_cli, show_progress
+from .evaluate import TRAINING_LOG, announce_report, evaluate
 
 HELD_OUT = 0.1
+# Those that also write a file, which reports show as the learning curve.
+LOGGERS_WITH_FILE = ("spacy.ConsoleLogger.v2", "spacy.ConsoleLogger.v3", "spacy-lstm-tagger.ProbabilityLogger.v1")
 
 
 @lstm_tagger_cli.command("train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -52,7 +57,7 @@ def train_cli(
             format=format,
             gpu_id=gpu_id,
             seed=seed,
-            overrides=parse_config_overrides(ctx.args),
+            overrides=_parse_overrides(ctx.args),
         )
 
 
@@ -68,7 +73,8 @@ def train(
     seed: int = 0,
     overrides: Mapping[str, Any] = {},
 ) -> Path:
-    """Train a pipeline with spaCy's training loop, and say where it is and how well it does.
+    """Train a pipeline with spaCy's training loop, and say where it is and how well it does. Beside it is a report on
+    the development data, as one HTML page.
 
     train_path (Path): Annotated sentences.
     output_path (Path): Directory for the trained pipeline.
@@ -99,13 +105,25 @@ def train(
         if gpu_id >= 0 and not has_cupy_gpu:
             settings.update(_device_settings(config_path, gpu_id))
             gpu_id = -1
+        if load_config(config_path)["training"]["logger"]["@loggers"] in LOGGERS_WITH_FILE:
+            (output_path / TRAINING_LOG).unlink(missing_ok=True)  # the logger does not replace it
+            settings["training.logger.output_file"] = str(output_path / TRAINING_LOG)
         settings.update(overrides)
         spacy_train(config_path, output_path, use_gpu=gpu_id, overrides=settings)
     best = output_path / DIR_MODEL_BEST
+    _report(best, dev_path, format)
     performance = srsly.read_json(best / "meta.json")["performance"]
     scores = {name: f"{100 * score:.2f}" for name, score in performance.items() if name.endswith("_acc") and score}
     msg.good(f"The best pipeline is {best}", ", ".join(f"{name} {score}" for name, score in scores.items()))
     return best
+
+
+def _parse_overrides(arguments: List[str]) -> Dict[str, Any]:
+    """Read settings of the config as `spacy train` does."""
+    try:
+        return parse_config_overrides(arguments)
+    except NoSuchOption as error:
+        raise typer.BadParameter(f"{error.format_message()} The config's are given as --section.key value.") from error
 
 
 def _find_config(config: str) -> Any:
@@ -128,9 +146,18 @@ def _device_settings(config_path: Path, gpu_id: int) -> Dict[str, str]:
     return {f"components.{name}.model.device": f"cuda:{gpu_id}" for name in taggers}
 
 
+def _report(best: Path, dev_path: Path, format: Optional[str]) -> None:
+    """Write a report on the trained pipeline beside it. Whatever is wrong with that, the pipeline is there."""
+    try:
+        evaluate(best, dev_path, format=format, report=best.parent)
+        announce_report(best.parent / REPORT_FILE)
+    except (ValueError, OSError) as error:
+        msg.warn("There is no report.", str(error))
+
+
 def _read_checked(path: Path, vocab: Vocab, format: Optional[str]) -> List[Doc]:
     """Read annotated sentences before anything is written, so that an error in them leaves nothing behind."""
-    docs = list(read_docs(path, vocab, format))
+    docs = list(show_progress(read_docs(path, vocab, format), unit=" sentences"))
     n_words = sum(map(len, docs))
     labels = collect_labels(collect_annotations(docs), neg_prefix="!")
     layers = [f"{len(names)} {NAMES[layer]}" for layer, names in labels.items()]

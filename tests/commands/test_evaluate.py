@@ -1,6 +1,12 @@
+import shutil
+
 import pytest
+import srsly
+
+from spacy_lstm_tagger.commands.evaluate import TRAINING_LOG
 
 from ..conftest import SENTENCES
+from ..test_figures import LOG
 
 
 @pytest.fixture
@@ -25,6 +31,38 @@ def test_prints_accuracies_scores_of_labels_and_confusions(run_spacy, trained_pa
     assert accuracies["XPOS"][1] == f"{100 * (n_words - 2) / (n_words - 1):.2f}"
     assert ["NNS", "50.00", "100.00", "66.67", "1"] in rows
     assert ["NNPS", "NNS", "1"] in rows
+
+
+def test_report_is_one_page(run_spacy, trained_path, data, tmp_path):
+    done = run_spacy("lstm-tagger", "evaluate", trained_path, data, "--report", tmp_path / "new" / "report")
+    (path,) = (tmp_path / "new" / "report").iterdir()
+    assert str(path) in done.stdout
+    assert all(f">{layer}</h2>" in path.read_text("utf8") for layer in ("UPOS", "XPOS", "FEATS"))
+    assert "Learning curve" not in path.read_text("utf8")
+
+
+def test_report_has_the_curve_of_a_pipeline_that_lies_as_train_left_it(run_spacy, trained_path, data, tmp_path):
+    shutil.copytree(trained_path, tmp_path / "model-best")
+    srsly.write_jsonl(tmp_path / TRAINING_LOG, LOG)
+    run_spacy("lstm-tagger", "evaluate", tmp_path / "model-best", data, "--report", tmp_path)
+    assert "Learning curve" in (tmp_path / "report.html").read_text("utf8")
+
+
+def test_without_matplotlib_says_how_to_install_it(run_spacy, trained_path, data, tmp_path, monkeypatch):
+    monkeypatch.setattr("spacy_lstm_tagger.figures.find_spec", lambda name: None)
+    done = run_spacy("lstm-tagger", "evaluate", trained_path, data, "--report", tmp_path)
+    assert 'pip install "spacy-lstm-tagger[plot]"' in done.stdout
+    assert "<svg" not in (tmp_path / "report.html").read_text("utf8")
+
+
+def test_report_that_cannot_be_written_is_an_error(run_spacy, trained_path, data, tmp_path):
+    (tmp_path / "file").touch()
+    done = run_spacy("lstm-tagger", "evaluate", trained_path, data, "--report", tmp_path / "file", check=False)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+
+
+def test_shows_no_progress_without_a_terminal(run_spacy, trained_path, data):
+    assert run_spacy("lstm-tagger", "evaluate", trained_path, data).stderr == ""
 
 
 def test_data_that_cannot_be_read_is_named(run_spacy, trained_path, tmp_path):

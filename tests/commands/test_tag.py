@@ -1,6 +1,49 @@
 import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
 
 import pytest
+
+from spacy_lstm_tagger.commands.tag import CHUNK, read_lines
+from spacy_lstm_tagger.commands.tag import tag as tag_texts
+
+WORDS = "The dog ate the apples ."
+
+
+class Trickle:
+    """A stream that has only so much ready at a time."""
+
+    def __init__(self, *parts):
+        self.parts = list(parts)
+
+    def read1(self, size):
+        return self.parts.pop(0) if self.parts else b""
+
+
+@pytest.fixture
+def start(trained_path):
+    """Starts the command in a process of its own."""
+    processes = []
+
+    def start_command(*arguments, **kwargs):
+        command = [sys.executable, "-m", "spacy", "lstm-tagger", "tag", "--model", trained_path, *arguments]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", **kwargs.pop("env", {})}
+        processes.append(subprocess.Popen(command, env=environment, **kwargs))
+        return processes[-1]
+
+    yield start_command
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def pipes():
+    return {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 
 
 def tag(run_spacy, *arguments, **kwargs):
@@ -29,14 +72,104 @@ def test_reads_a_text_a_line(run_spacy, trained_path, tmp_path, source):
     assert [token["tag"] for token in docs[1]["tokens"]] == ["UH", "."]
 
 
-def test_needs_texts_or_input(run_spacy, trained_path):
-    done = tag(run_spacy, "--model", trained_path, check=False)
-    assert done.returncode == 1 and "--input" in done.stderr
+def test_python_users_can_tag_texts(trained_path):
+    pieces = list(tag_texts(iter(["Yes !", "Run"]), trained_path, format="tsv"))
+    assert pieces == ["Yes\tINTJ\tUH\t_\n!\tPUNCT\t.\t_\n\n", "Run\tVERB\tVB\tVerbForm=Inf\n\n"]
+
+
+def test_standard_input_is_the_default(run_spacy, trained_path):
+    done = tag(run_spacy, "--model", trained_path, "--format", "json", input="Yes !\r\nRun")
+    assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == ["Yes !", "Run"]
+    assert done.stderr == ""
+
+
+def test_both_texts_and_input_are_a_wrong_use(run_spacy, trained_path):
     done = tag(run_spacy, "text", "--input", "-", "--model", trained_path, check=False)
-    assert done.returncode == 1 and "either" in done.stderr
+    assert done.returncode == 2 and "Give either texts, or a file" in done.stderr
+
+
+def test_input_that_is_not_utf8_is_named(run_spacy, trained_path):
+    done = tag(run_spacy, "--model", trained_path, input=b"Run\ncaf\xe9\n", check=False)
+    assert done.returncode == 1
+    assert "Line 2 of the input is not UTF-8: its byte 3 is 0xe9" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_unknown_format_is_named(run_spacy, trained_path):
+    done = tag(run_spacy, "text", "--model", trained_path, "--format", "xml", check=False)
+    assert done.returncode == 1 and "Unknown format 'xml'. Use one of: table, conllu" in done.stderr
+
+
+def test_output_has_no_colors_and_no_progress_without_a_terminal(run_spacy, trained_path, monkeypatch):
+    done = tag(run_spacy, WORDS, "--model", trained_path)
+    monkeypatch.delenv("ANSI_COLORS_DISABLED")
+    assert tag(run_spacy, WORDS, "--model", trained_path).stdout == done.stdout
+    assert "\x1b" not in done.stdout and done.stderr == ""
 
 
 def test_model_that_is_not_there_is_spacys_error(run_spacy, tmp_path):
     done = tag(run_spacy, "text", "--model", tmp_path / "nothing", check=False)
     assert done.returncode == 1
     assert "E050" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "parts, batches",
+    [
+        ([], []),
+        ([b"a\nb\n", b"c\n"], [["a", "b"], ["c"]]),
+        ([b"a\nb", b"c\n"], [["a"], ["bc"]]),
+        ([b"a", b"b", b"c"], [["abc"]]),
+        ([b"\xef\xbb\xbfa\r\n\n", b"b\x0b\xe2\x80", b"\xa8c"], [["a", ""], ["b\x0b\u2028c"]]),
+    ],
+)
+def test_lines_come_when_they_are_ready(parts, batches):
+    assert [batch for batch in read_lines(Trickle(*parts)) if batch] == batches
+
+
+def test_progress_counts_every_byte_that_was_read():
+    read = []
+    assert list(read_lines(Trickle(b"a\nb", b"c"), read.append))
+    assert read == [3, 1]
+
+
+def test_a_line_is_tagged_before_the_next_is_read(start, pipes):
+    process = start("--format", "json", **pipes)
+    timer = threading.Timer(60, process.kill)  # a command that waits for more lines would wait for ever
+    timer.start()
+    for text in ("Run", WORDS, "", "Yes !"):
+        process.stdin.write(text.encode() + b"\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["text"] == text
+    timer.cancel()
+    assert process.communicate() == (b"", b"")
+    assert process.returncode == 0
+
+
+def test_interrupt_ends_quietly(start, pipes):
+    process = start("--format", "json", **pipes)
+    process.stdin.write(b"Run\n")
+    process.stdin.flush()
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    assert process.communicate() == (b"", b"")
+    assert process.returncode == 130
+
+
+def test_broken_pipe_ends_quietly(start, pipes, tmp_path):
+    path = tmp_path / "texts.txt"
+    path.write_text((WORDS + "\n") * (CHUNK // len(WORDS)))
+    process = start("--input", path, **{**pipes, "stdin": None})
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == 141
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_table_on_a_terminal_has_colors_unless_they_are_not_wanted(start, no_color):
+    terminal, other_end = pty.openpty()
+    process = start(WORDS, stdout=other_end, stderr=subprocess.PIPE, env={"NO_COLOR": no_color, "TERM": "xterm"})
+    assert process.wait() == 0
+    os.close(other_end)
+    assert (b"\x1b[" in os.read(terminal, 1 << 16)) == (not no_color)
+    os.close(terminal)

@@ -3,6 +3,7 @@ import json
 
 import pytest
 import spacy
+import srsly
 import torch
 from spacy.tokens import DocBin
 
@@ -33,6 +34,12 @@ def write(path, form):
     else:
         path.write_text(texts[form])
     return path
+
+
+@pytest.fixture(autouse=True)
+def no_plots(monkeypatch):
+    """Plots take longer than training does here."""
+    monkeypatch.setattr("spacy_lstm_tagger.figures.find_spec", lambda name: None)
 
 
 @pytest.mark.parametrize("form", ["tsv", "text", "json", "jsonl", "spacy"])
@@ -66,6 +73,40 @@ def test_says_where_the_best_pipeline_is_and_how_good(run_spacy, tmp_path):
     assert str(tmp_path / "out" / "model-best") in done.stdout.splitlines()[-2]
     assert "tag_acc" in done.stdout.splitlines()[-1]
     assert "\r" not in done.stdout + done.stderr  # no progress bar where there is no terminal
+
+
+@pytest.mark.parametrize("config", ["fast", "tutorial"])
+def test_leaves_a_log_and_a_report_of_the_last_run(run_spacy, tmp_path, config):
+    data = ROOT / "corpus" / "tutorial.json"
+    arguments = [data, tmp_path / "out", "--dev", data, "--config", config, "--training.eval_frequency=1"]
+    for n_steps in (1, 2):  # the second run replaces what the first one left
+        run_spacy("lstm-tagger", "train", *arguments, f"--training.max_steps={n_steps}")
+        log = list(srsly.read_jsonl(tmp_path / "out" / "training-log.jsonl"))
+        assert [row["step"] for row in log] == list(range(n_steps + 1))
+    report = (tmp_path / "out" / "report.html").read_text("utf8")
+    assert "Learning curve" in report and f"{data}, 2 sentences, 9 words" in report
+
+
+def test_report_of_held_out_sentences(run_spacy, tmp_path):
+    train(run_spacy, write(tmp_path / "data", "tsv"), tmp_path / "out")
+    assert "dev.spacy, 1 sentences" in (tmp_path / "out" / "report.html").read_text("utf8")
+
+
+def test_says_how_the_report_would_have_plots(run_spacy, tmp_path):
+    data = write(tmp_path / "data", "tsv")
+    done = train(run_spacy, data, tmp_path / "out", "--dev", data)
+    assert "matplotlib is not installed" in done.stdout and 'pip install "spacy-lstm-tagger[plot]"' in done.stdout
+
+
+def test_report_that_fails_leaves_training_a_success(run_spacy, tmp_path, monkeypatch):
+    def fail(*arguments, **options):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("spacy_lstm_tagger.commands.evaluate.write_report", fail)
+    data = write(tmp_path / "data", "tsv")
+    done = train(run_spacy, data, tmp_path / "out", "--dev", data)
+    assert "There is no report." in done.stdout and "the disk is full" in done.stdout
+    assert "The best pipeline is" in done.stdout
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
@@ -118,6 +159,12 @@ def test_unknown_config_lists_those_that_ship(run_spacy, tmp_path):
     done = train(run_spacy, SAMPLE, tmp_path / "out", "--dev", SAMPLE, "--config", "quick", check=False)
     assert done.returncode == 1
     assert "no config 'quick'. Use accurate, fast, tutorial" in done.stderr
+
+
+def test_unknown_option_is_a_wrong_use(run_spacy, tmp_path):
+    done = train(run_spacy, SAMPLE, tmp_path / "out", "--epochs", 3, check=False)
+    assert done.returncode == 2 and "'--epochs'" in done.stderr and "--section.key" in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered")

@@ -1,0 +1,232 @@
+"""Plots as SVG to be part of an HTML page: text stays text, and colours are the page's.
+
+The only file that needs matplotlib, which the extra `plot` installs.
+"""
+
+import io
+import re
+from contextlib import contextmanager
+from html import escape
+from typing import Any, Iterator, Mapping, Sequence, Tuple
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+# What matplotlib draws in these colours gets the page's, which has others for light and dark.
+INK, MUTED, GRID, *SERIES = (f"#0{i}0{i}0{i}" for i in range(1, 7))
+COLORS = {INK: "--ink", MUTED: "--muted", GRID: "--grid", **{c: f"--series-{i}" for i, c in enumerate(SERIES, 1)}}
+MARKERS = ("o", "s", "^")
+
+# In points. A phone shows them as pixels, a larger screen shows plots in twice the size.
+WIDTH = 360
+FONT_SIZE = 11
+SETTINGS: Any = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,  # "$" is a tag
+    "font.size": FONT_SIZE,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.grid": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 4,
+}
+
+# Bins of fewer words say little, and are left out if there are others.
+MIN_COUNT = 20
+# Longer labels stand above their bars, and only beside the rows of a heat map.
+LONG_LABEL = 12
+
+
+class Plot:
+    """A plot that is being drawn, and then its SVG."""
+
+    def __init__(self, figure: Figure) -> None:
+        """Set up a plot.
+
+        figure (Figure): What is drawn on.
+        """
+        self.figure = figure
+        self.svg = ""
+
+
+@contextmanager
+def draw(name: str, title: str, description: str, height: float) -> Iterator[Plot]:
+    """Draw a plot.
+
+    name (str): An id that no other plot of the page has.
+    title (str): What a screen reader says that it is.
+    description (str): What a screen reader says that it shows.
+    height (float): Its height in points.
+    YIELDS (Plot): The plot, whose `svg` is there at the end of the block.
+    """
+    with mpl.rc_context({**mpl.rcParamsDefault, **SETTINGS, "svg.hashsalt": name}):
+        plot = Plot(Figure(figsize=(WIDTH / 72, height / 72), layout="constrained"))
+        yield plot
+        buffer = io.StringIO()
+        no_metadata = dict.fromkeys(["Creator", "Date", "Format", "Type"])
+        plot.figure.savefig(buffer, format="svg", transparent=True, metadata=no_metadata)
+    plot.svg = _adapt_svg(buffer.getvalue(), name, title, description)
+
+
+def plot_curves(
+    name: str,
+    title: str,
+    description: str,
+    steps: Sequence[float],
+    accuracies: Mapping[str, Sequence[float]],
+    losses: Sequence[float],
+    best: int,
+) -> str:
+    """Plot the course of training.
+
+    steps (Sequence[float]): When it was evaluated.
+    accuracies (Mapping[str, Sequence[float]]): The accuracy of each layer then, in percent.
+    losses (Sequence[float]): The loss until then.
+    best (int): Which evaluation was the best one.
+    RETURNS (str): SVG.
+    """
+    with draw(name, title, description, height=330) as plot:
+        upper, lower = plot.figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
+        for (layer, values), color, marker in zip(accuracies.items(), SERIES, MARKERS):
+            upper.plot(steps, values, color=color, marker=marker, label=layer)
+        upper.axvline(steps[best], color=MUTED, linestyle=":", linewidth=1)
+        upper.annotate(
+            "best ", (steps[best], 0.02), xycoords=("data", "axes fraction"), ha="right", va="bottom", color=MUTED
+        )
+        upper.set_ylabel("accuracy, %")
+        upper.legend(loc="lower right" if best < len(steps) / 2 else "lower center")
+        lower.plot(steps, losses, color=INK)
+        lower.set_ylim(bottom=0)
+        lower.set_ylabel("loss")
+        lower.set_xlabel("step")
+    return plot.svg
+
+
+def plot_confusions(
+    name: str, title: str, description: str, labels: Sequence[str], confusions: Mapping[Tuple[str, str], int]
+) -> str:
+    """Plot a heat map of wrong labels.
+
+    labels (Sequence[str]): Labels for rows and columns.
+    confusions (Mapping[Tuple[str, str], int]): How often words with one label (first) got another (second).
+    RETURNS (str): SVG.
+    """
+    place = {label: i for i, label in enumerate(labels)}
+    is_long = max(map(len, labels)) > LONG_LABEL
+    most = max(confusions.values())
+    with draw(name, title, description, height=(12 if is_long else 17) * len(labels) + 60) as plot:
+        axes = plot.figure.subplots()
+        axes.grid(False)
+        for i in range(len(labels)):
+            axes.add_patch(Rectangle((i - 0.5, i - 0.5), 1, 1, facecolor=GRID, linewidth=0))
+        for (gold, given), count in confusions.items():
+            x, y = place[given], place[gold]
+            strength = 0.1 + 0.55 * (count / most) ** 0.5
+            axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=SERIES[0], alpha=strength, linewidth=0))
+            axes.text(x, y, str(count), ha="center", va="center", fontsize=0.65 * FONT_SIZE).set_in_layout(False)
+        numbers = [str(i) for i in range(1, len(labels) + 1)]
+        rows = [f"{label}  {number}" for label, number in zip(labels, numbers)] if is_long else labels
+        font_size = (0.6 if is_long else 0.8) * FONT_SIZE
+        axes.set_yticks(range(len(labels)), rows, fontsize=font_size)
+        axes.set_xticks(range(len(labels)), numbers if is_long else labels, fontsize=font_size)
+        axes.tick_params(axis="x", rotation=0 if is_long else 90)
+        axes.tick_params(length=0)
+        axes.set(xlim=(-0.5, len(labels) - 0.5), ylim=(len(labels) - 0.5, -0.5), xlabel="given", ylabel="right")
+        axes.xaxis.label.set_fontsize(font_size)
+        axes.yaxis.label.set_fontsize(font_size)
+        axes.spines[:].set_visible(False)
+    return plot.svg
+
+
+def plot_bars(name: str, title: str, description: str, values: Mapping[str, float]) -> str:
+    """Plot a bar a label.
+
+    values (Mapping[str, float]): The labels' values in percent.
+    RETURNS (str): SVG.
+    """
+    labels = list(values)
+    is_long = max(map(len, labels)) > LONG_LABEL
+    with draw(name, title, description, height=(22 if is_long else 15) * len(labels) + 45) as plot:
+        axes = plot.figure.subplots()
+        axes.grid(axis="y", visible=False)
+        places = range(len(labels))
+        axes.barh(places, list(values.values()), height=0.35 if is_long else 0.7, color=SERIES[0], alpha=0.5)
+        for place, (label, value) in enumerate(values.items()):
+            axes.text(value + 1, place, f"{value:.1f}", va="center", fontsize=0.8 * FONT_SIZE)
+            if is_long:
+                axes.text(0, place - 0.22, label, va="bottom", fontsize=0.8 * FONT_SIZE)
+        axes.set_yticks([] if is_long else places, [] if is_long else labels, fontsize=0.9 * FONT_SIZE)
+        axes.tick_params(axis="y", length=0)
+        axes.set(xlim=(0, 110), ylim=(len(labels) - 0.4, -1 if is_long else -0.6), xlabel="F-score, %")
+        axes.set_xticks(range(0, 101, 20))
+    return plot.svg
+
+
+def plot_reliability(
+    name: str, title: str, description: str, layers: Mapping[str, Sequence[Tuple[float, float, int]]]
+) -> str:
+    """Plot how often the tagger is right against how sure it is.
+
+    layers (Mapping[str, Sequence[Tuple[float, float, int]]]): For each layer the bins' mean confidence and accuracy in
+        percent, and number of words.
+    RETURNS (str): SVG.
+    """
+    with draw(name, title, description, height=330) as plot:
+        axes = plot.figure.subplots()
+        axes.plot([0, 100], [0, 100], color=MUTED, linestyle="--", linewidth=1, label="as sure as right")
+        for (layer, bins), color, marker in zip(layers.items(), SERIES, MARKERS):
+            confidences, accuracies, counts = zip(*[b for b in bins if b[-1] >= MIN_COUNT] or bins)
+            sizes = [8 + 60 * (count / max(counts)) ** 0.5 for count in counts]
+            axes.plot(confidences, accuracies, color=color, linewidth=1)
+            axes.scatter(confidences, accuracies, sizes, color=color, marker=marker, label=layer, linewidth=0)
+        axes.set(xlim=(0, 102), ylim=(0, 102), xlabel="confidence, %", ylabel="accuracy, %")
+        axes.set_aspect("equal")
+        axes.legend(loc="upper left")
+    return plot.svg
+
+
+def plot_groups(
+    name: str, title: str, description: str, groups: Sequence[str], layers: Mapping[str, Sequence[float]], xlabel: str
+) -> str:
+    """Plot accuracy by groups of words.
+
+    groups (Sequence[str]): The groups.
+    layers (Mapping[str, Sequence[float]]): For each layer the groups' accuracies in percent.
+    xlabel (str): What the groups are.
+    RETURNS (str): SVG.
+    """
+    with draw(name, title, description, height=240) as plot:
+        axes = plot.figure.subplots()
+        for (layer, accuracies), color, marker in zip(layers.items(), SERIES, MARKERS):
+            axes.plot(groups, accuracies, color=color, marker=marker, label=layer)
+        axes.tick_params(axis="x", labelsize=0.85 * FONT_SIZE)
+        axes.set(xlabel=xlabel, ylabel="accuracy, %")
+        axes.legend(loc="best")
+    return plot.svg
+
+
+def _adapt_svg(svg: str, name: str, title: str, description: str) -> str:
+    """Make matplotlib's SVG a part of a page: named for screen readers, in the page's font and colours, with no size of
+    its own, and with no id that another plot has."""
+    (view_box,) = re.findall(r'viewBox="[^"]*"', svg)
+    body = svg[svg.index("</defs>") + len("</defs>") :]
+    body = re.sub(r" font-family: [^;\"]*;?", "", body)
+    used = set(re.findall(r'#([\w.-]+)[")]', body))
+    body = re.sub(r' id="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", body)
+    body = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", body).replace("xlink:href", "href")
+    for color, variable in COLORS.items():
+        body = body.replace(color, f"var({variable})")
+    texts = f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-text">{escape(description)}</desc>'
+    return f'<svg {view_box} role="img" aria-labelledby="{name}-title {name}-text">{texts}{body}'
