@@ -57,7 +57,7 @@ def write_report(
         raise ValueError(f"{data} has no annotation to report on: its words have no tag, no UPOS and no FEATS.")
     scores = count_confusions(judgements)
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
-        files("spacy_lstm_tagger").joinpath("report.html").read_text("utf8")
+        files("spacy_lstm_tagger").joinpath("pages/report.html").read_text("utf8")
     )
     log = list(srsly.read_jsonl(training_log)) if training_log is not None and training_log.is_file() else []
     overview = [

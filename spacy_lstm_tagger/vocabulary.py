@@ -115,7 +115,7 @@ class Vocabulary:
             for j, affix in enumerate(self._affixes(word)):
                 rows[i, 1 + j] = self.affix_rows[j].get(hash_string(affix), 0)
             if self.settings["characters"]:
-                spellings.append([self.character_rows.get(ord(c), 1) for c in self._shorten(word)])
+                spellings.append([self.character_rows.get(ord(c), 1) for c in self.shorten(word)])
         characters = numpy.zeros((len(words), max(map(len, spellings), default=0)), dtype="int64")
         for i, spelling in enumerate(spellings):
             characters[i, : len(spelling)] = spelling
@@ -129,6 +129,11 @@ class Vocabulary:
                 end -= 1
             word = word[:end] or word
         return word.lower() if self.settings["lower"] else word
+
+    def shorten(self, word: str) -> str:
+        """RETURNS (str): The characters that are read: of a very long word the ends, which tell most about it."""
+        limit = self.settings["max_characters"]
+        return word if len(word) <= limit else word[: limit // 2] + word[limit // 2 - limit :]
 
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): The tables as msgpack: keys in the order of their rows."""
@@ -161,11 +166,6 @@ class Vocabulary:
         if self.settings["shape"]:
             affixes.append(word_shape(word))
         return affixes
-
-    def _shorten(self, word: str) -> str:
-        """Keep the ends of a very long word: they tell most about it."""
-        limit = self.settings["max_characters"]
-        return word if len(word) <= limit else word[: limit // 2] + word[limit // 2 - limit :]
 
 
 def build_vocabulary_v1(

@@ -1,0 +1,63 @@
+"""Explain a decision."""
+
+from pathlib import Path
+from typing import List, Optional
+
+import typer
+from spacy.training.initialize import init_nlp
+from wasabi import msg
+
+from ..component import load_pipeline
+from ..explanation import MAX_WORDS, explain
+from .cli import clean_exit, lstm_tagger_cli
+
+
+@lstm_tagger_cli.command("explain")
+def explain_cli(
+    text: str = typer.Argument(..., help="A text of a sentence or a few"),
+    output_path: Path = typer.Option(..., "--output", "-o", help="Where the page goes, a file of HTML"),
+    model: str = typer.Option(..., "--model", "-m", help="Directory or package of a pipeline"),
+    before: bool = typer.Option(
+        False,
+        "--before",
+        help="Show probabilities before training too: initialize anew, with the config's data and seed",
+    ),
+    words_path: Optional[Path] = typer.Option(
+        None,
+        "--words",
+        help="File with a word a line, to find neighbours among. Default: what the pipeline has the text of",
+    ),
+    max_words: int = typer.Option(MAX_WORDS, "--max-words", help="The most words that are explained"),
+) -> None:
+    """
+    Write a page that shows how the tagger comes to its labels for a text: every gate and state of the LSTM, and the
+    words that each decision leans on.
+    """
+    with clean_exit():
+        candidates = None if words_path is None else words_path.read_text("utf8").split()
+        page = render_explanation(text, model, before=before, candidates=candidates, max_words=max_words)
+        output_path.write_text(page, encoding="utf8")
+        msg.good(f"Open {output_path} in a browser.")
+
+
+def render_explanation(
+    text: str,
+    model: str,
+    *,
+    before: bool = False,
+    candidates: Optional[List[str]] = None,
+    max_words: int = MAX_WORDS,
+) -> str:
+    """Render the page that explains how a tagger comes to its labels.
+
+    text (str): The text.
+    model (str): Directory or package of a pipeline with an LSTM tagger.
+    before (bool): Whether to compare with the pipeline before training. It is initialized anew from the data and the
+        seed that its config names, as `spacy train` began.
+    candidates (Optional[List[str]]): Words to look for neighbours among.
+    max_words (int): The most words that are explained.
+    RETURNS (str): The page, HTML.
+    """
+    nlp = load_pipeline(model)
+    untrained = init_nlp(nlp.config) if before else None
+    return explain(nlp, text, before=untrained, candidates=candidates, max_words=max_words).to_html()

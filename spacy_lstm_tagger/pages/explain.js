@@ -1,0 +1,150 @@
+"use strict";
+
+(() => {
+  const root = document.documentElement;
+  const numbers = JSON.parse(document.getElementById("numbers").textContent);
+  const [nMembers, depth, nDirections, nGates, nWords, nUnits] = numbers.shape;
+  const gates = new Float32Array(Uint8Array.from(atob(numbers.gates), (c) => c.charCodeAt(0)).buffer);
+  const picked = { word: numbers.picked.word, member: 0, layer: numbers.picked.layer, direction: 0, unit: numbers.picked.unit };
+  const limits = { word: nWords, member: nMembers, layer: depth, direction: nDirections, unit: nUnits };
+
+  // The six quantities of the picked unit, a value for each word, worked from the gates as the network does.
+  function work() {
+    const gate = (which, word) =>
+      gates[((((picked.member * depth + picked.layer) * nDirections + picked.direction) * nGates + which) * nWords + word) * nUnits + picked.unit];
+    const steps = Array.from({ length: nWords }, (_, word) => word);
+    if (picked.direction === 1) steps.reverse();
+    const states = [];
+    let last = null;
+    for (const word of steps) {
+      const continues = last !== null && numbers.sentence[last] === numbers.sentence[word];
+      const before = continues ? states[last].cell : 0;
+      const [forget, input, candidate, output] = [0, 1, 2, 3].map((which) => gate(which, word));
+      const kept = forget * before, written = input * candidate, cell = kept + written;
+      const previous = continues ? last : null;
+      states[word] = { forget, input, candidate, output, before, kept, written, cell, tanh: Math.tanh(cell), hidden: output * Math.tanh(cell), previous };
+      last = word;
+    }
+    return states;
+  }
+
+  const format = (value, digits) => value.toFixed(digits).replace(/^-(?=0\.?0*$)/, "").replace("-", "−");
+
+  function show(name, text) {
+    for (const place of document.querySelectorAll(`[data-show="${name}"]`)) place.textContent = text;
+  }
+
+  function showWork() {
+    const states = work(), state = states[picked.word];
+    const short = { f: "forget", i: "input", g: "candidate", o: "output", c: "cell", h: "hidden" };
+    for (const [symbol, name] of Object.entries(short)) show(symbol, format(state[name], 4));
+    for (const name of ["before", "kept", "written", "tanh"]) show(name, format(state[name], 4));
+    const previous = state.previous === null ? "none before: 0" : `after “${numbers.words[state.previous]}”`;
+    show("previous", previous);
+    const arrow = picked.direction ? "←" : "→";
+    const network = nMembers > 1 ? `network ${picked.member + 1}, ` : "";
+    show("where", `unit ${picked.unit} at “${numbers.words[picked.word]}”, ${network}layer ${picked.layer + 1} ${arrow}`);
+    show("said", `Unit ${picked.unit} at ${numbers.words[picked.word]}: cell state ${format(state.cell, 4)}, ` +
+      `of which kept ${format(state.kept, 4)} and written ${format(state.written, 4)}; hidden state ${format(state.hidden, 4)}.`);
+    for (const row of document.querySelectorAll("[data-row]")) {
+      row.querySelectorAll("td").forEach((cell, word) => {
+        cell.textContent = format(states[word][row.dataset.row], 4);
+        cell.classList.toggle("on", word === picked.word);
+      });
+    }
+  }
+
+  function showBars() {
+    const rows = { ...Object.fromEntries(Object.entries(numbers.leftOut).map(([head, table]) => [head, table[picked.word]])), adds: numbers.adds[picked.word] };
+    const largestOf = (values) => Math.max(1e-9, ...values.map((value) => Math.abs(value || 0)));
+    const changes = largestOf(Object.entries(rows).filter(([name]) => name !== "adds").flatMap(([, values]) => values));
+    for (const [name, values] of Object.entries(rows)) {
+      const largest = name === "adds" ? largestOf(values) : changes;
+      document.querySelectorAll(`[data-bars="${name}"] .bar`).forEach((bar, word) => {
+        const value = values[word], elsewhere = numbers.sentence[word] !== numbers.sentence[picked.word];
+        bar.style.setProperty("--v", value === null || elsewhere ? 0 : value / largest);
+        bar.className = "bar" + (value === null || elsewhere || Math.abs(value) < 0.005 ? " none" : value < 0 ? " minus" : "");
+        bar.firstChild.textContent = value === null ? "–" : elsewhere ? "" : format(value, 2);
+      });
+    }
+    for (const place of document.querySelectorAll("[data-label]")) {
+      place.textContent = `of ${numbers.labels[place.dataset.label][picked.word]}`;
+    }
+  }
+
+  const matches = (element, names) => names.every((name) => !(name in element.dataset) || Number(element.dataset[name]) === picked[name]);
+
+  const orderNow = () => numbers.order[picked.member][picked.layer][picked.direction];
+
+  function render() {
+    root.style.setProperty("--k", picked.word);
+    root.style.setProperty("--u", orderNow().indexOf(picked.unit));
+    for (const panel of document.querySelectorAll("[data-word], [data-member]")) {
+      panel.classList.toggle("on", matches(panel, ["word", "member", "layer", "direction"]));
+    }
+    for (const radio of document.querySelectorAll(".choice input")) radio.checked = Number(radio.value) === picked[radio.name];
+    document.getElementById("unit").value = picked.unit;
+    showWork();
+    showBars();
+  }
+
+  function pick(change) {
+    for (const [name, value] of Object.entries(change)) {
+      if (Number.isInteger(value)) picked[name] = Math.min(Math.max(value, 0), limits[name] - 1);
+    }
+    render();
+  }
+
+  // Bring the picked word into view wherever its column is scrolled out of it, without moving the page.
+  function reveal() {
+    for (const scroller of document.querySelectorAll(".scroller")) {
+      const sheet = scroller.querySelector(".sheet");
+      if (!sheet || !scroller.clientWidth) continue;
+      const mark = sheet.querySelector(".pick");
+      const label = sheet.querySelector(".name").offsetWidth;
+      const place = mark.offsetLeft - label - scroller.scrollLeft, room = scroller.clientWidth - label;
+      if (place < 0 || place + mark.offsetWidth > room) scroller.scrollLeft += place - (room - mark.offsetWidth) / 2;
+    }
+    const chip = document.querySelector(".picker input:checked").parentNode, strip = chip.parentNode;
+    strip.scrollLeft = chip.offsetLeft - strip.offsetLeft - (strip.clientWidth - chip.offsetWidth) / 2;
+  }
+
+  document.getElementById("unit").max = nUnits - 1;
+  document.addEventListener("change", ({ target }) => {
+    if (target.closest(".choice")) pick({ [target.name]: Number(target.value) });
+    else if (target.id === "unit") pick({ unit: parseInt(target.value, 10) });
+    reveal();
+  });
+
+  document.addEventListener("click", (event) => {
+    const columns = event.target.closest(".sheet .cols");
+    if (!columns) return;
+    const box = columns.getBoundingClientRect();
+    const at = (position, size, n) => Math.min(n - 1, Math.max(0, Math.floor((position / size) * n)));
+    const change = { word: at(event.clientX - box.left, box.width, nWords) };
+    if (columns.closest(".heat")) {
+      const map = columns.querySelector(".map").getBoundingClientRect();
+      change.unit = orderNow()[at(event.clientY - map.top, map.height, nUnits)];
+    }
+    pick(change);
+  });
+
+  // Arrow keys move through the heat maps, and through the words in all other sheets.
+  document.addEventListener("keydown", (event) => {
+    const scroller = event.target.closest(".scroller");
+    if (event.target !== scroller || !scroller.querySelector(".sheet")) return;
+    const row = orderNow().indexOf(picked.unit);
+    const moves = { ArrowLeft: { word: picked.word - 1 }, ArrowRight: { word: picked.word + 1 } };
+    if (scroller.closest(".gates")) {
+      moves.ArrowUp = { unit: orderNow()[Math.max(0, row - 1)] };
+      moves.ArrowDown = { unit: orderNow()[Math.min(nUnits - 1, row + 1)] };
+    }
+    if (!(event.key in moves)) return;
+    event.preventDefault();
+    pick(moves[event.key]);
+    reveal();
+  });
+
+  render();
+  reveal();
+})();

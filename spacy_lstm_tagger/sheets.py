@@ -1,0 +1,176 @@
+"""The figures of an explanation's page that have a column for each word, as HTML."""
+
+import html
+from typing import TYPE_CHECKING, Iterable, List, NamedTuple
+
+import numpy
+
+from .heat_map import draw
+from .labels import NAMES
+from .recurrence import QUANTITIES
+
+if TYPE_CHECKING:
+    from .explanation import Explanation
+
+# The order in which heads are shown, the most general labels first.
+HEADS = ("pos", "tag", "morph")
+DIRECTIONS = {"→": "rightwards", "←": "leftwards"}
+
+
+class Quantity(NamedTuple):
+    """How one of `recurrence.QUANTITIES` is shown.
+
+    symbol (str): As in the formulas.
+    name (str): What it is called.
+    meaning (str): What it does.
+    is_signed (bool): Whether it can be negative.
+    """
+
+    symbol: str
+    name: str
+    meaning: str
+    is_signed: bool
+
+
+SHOWN = {
+    "forget": Quantity("f", "forget gate", "how much of the memory is kept", False),
+    "input": Quantity("i", "input gate", "how much is written to it", False),
+    "candidate": Quantity("g", "candidate", "what could be written", True),
+    "cell": Quantity("c", "cell state", "the memory after this word", True),
+    "output": Quantity("o", "output gate", "how much of the memory is shown", False),
+    "hidden": Quantity("h", "hidden state", "what the rest of the network sees", True),
+}
+
+
+def render_network(explanation: "Explanation", member: int) -> str:
+    """Render the rolled-out network, from the labels down to the words."""
+    rows = []
+    for head in heads_of(explanation):
+        shares = explanation.probabilities[head].max(axis=1)
+        labels = [
+            f"<span><b>{html.escape(_shorten(label))}</b> {format_percent(share)}</span>"
+            for label, share in zip(explanation.chosen[head], shares)
+        ]
+        rows.append(_row(NAMES[head], "".join(labels), "labels"))
+    _, depth, n_directions, *_ = explanation.states.shape
+    for layer in reversed(range(depth)):
+        for direction, (arrow, name) in enumerate(list(DIRECTIONS.items())[:n_directions]):
+            hidden = explanation.states[member, layer, direction, QUANTITIES.index("hidden")]
+            ordered = hidden[:, explanation.unit_order[member, layer, direction]]
+            rows.append(_row(f"Layer {layer + 1} {arrow}", _cells(explanation, ordered), f"lstm {name}"))
+    rows.append(_row("word vector", _cells(explanation, explanation.vectors[member]), "lstm"))
+    rows.append(_word_row(explanation))
+    sheet = _sheet(explanation, f"Network {member + 1}, rolled out", rows)
+    return f'<figure class="network" data-member="{member}">{sheet}</figure>'
+
+
+def render_gates(explanation: "Explanation", member: int, layer: int, direction: int) -> str:
+    """Render gates and states of one LSTM as heat maps."""
+    order = explanation.unit_order[member, layer, direction]
+    arrow, name = list(DIRECTIONS.items())[direction]
+    network = f"Network {member + 1}, layer" if len(explanation.states) > 1 else "Layer"
+    title = f"{network} {layer + 1}, {arrow} {name}"
+    rows = [_word_row(explanation)]
+    for quantity, values in zip(QUANTITIES, explanation.states[member, layer, direction]):
+        shown = SHOWN[quantity]
+        # What is bounded by 1 is shown on that scale, what is not, on its own.
+        largest = float(numpy.abs(values).max()) if quantity in ("cell", "hidden") else 1.0
+        sizes = zip(map(html.escape, explanation.words), numpy.abs(values).mean(axis=1))
+        description = f"{shown.name}, {len(order)} units by {len(values)} words. Average size by word: " + ", ".join(
+            f"{word} {size:.2f}" for word, size in sizes
+        )
+        scale = (
+            f'<small class="scale signed">&minus;{largest:.2g}<span></span>{largest:.2g}</small>'
+            if shown.is_signed
+            else '<small class="scale">0<span></span>1</small>'
+        )
+        label = f"<var>{shown.symbol}</var> <b>{shown.name}</b><small>{shown.meaning}</small>{scale}"
+        picture = draw(values[:, order].T, largest, signed=shown.is_signed)
+        rows.append(_row(label, f'<div class="map"><img alt="{description}" src="{picture}"></div>', "heat"))
+    rows.append(_word_row(explanation))
+    return (
+        f'<div class="gates" data-member="{member}" data-layer="{layer}" data-direction="{direction}">'
+        f"<h3>{title}</h3>{_sheet(explanation, f'Heat maps of {title}', rows)}</div>"
+    )
+
+
+def render_reasons(explanation: "Explanation") -> str:
+    """Render the places for what the picked word's labels lean on; the script draws them."""
+    empty = '<span class="bar"><em></em></span>' * len(explanation.words)
+    rows = [_word_row(explanation)]
+    for head in heads_of(explanation):
+        label = f'<b>{NAMES[head]}</b><small>change if left out</small><small data-label="{head}"></small>'
+        rows.append(_row(label, f'<div class="bars" data-bars="{head}">{empty}</div>', "reason"))
+    label = "<b>Adds</b><small>integrated gradients, all labels together</small>"
+    rows.append(_row(label, f'<div class="bars" data-bars="adds">{empty}</div>', "reason"))
+    return _sheet(explanation, "What each word does to the labels of the picked word", rows)
+
+
+def render_matrices(explanation: "Explanation") -> str:
+    """Render which word leans on which, for all words at once."""
+    tables = {f"{NAMES[head]}: change if left out": explanation.left_out[head].T for head in heads_of(explanation)}
+    tables["Adds, by integrated gradients"] = explanation.attributions
+    names = "".join(f'<span dir="auto">{html.escape(word)}</span>' for word in explanation.words)
+    figures = []
+    for title, table in tables.items():
+        largest = float(numpy.abs(numpy.nan_to_num(table)).max())
+        picture = draw(table, largest, signed=True)
+        description = f"{title}. A row for each word that is labelled, a column for each word that it may lean on."
+        image = f'<div class="map matrix"><img alt="{description}" src="{picture}"></div>'
+        sheet = _sheet(explanation, title, [_word_row(explanation), _row(f'<div class="down">{names}</div>', image)])
+        figures.append(f"<figure><figcaption>{title} (full colour: {largest:.2f})</figcaption>{sheet}</figure>")
+    return "".join(figures)
+
+
+def heads_of(explanation: "Explanation") -> List[str]:
+    """RETURNS (List[str]): The heads in the order in which they are shown."""
+    return [head for head in HEADS if head in explanation.probabilities]
+
+
+def format_percent(share: float) -> str:
+    """RETURNS (str): A probability in percent."""
+    return f"{100 * share:.1f}%"
+
+
+def format_signed(value: float) -> str:
+    """RETURNS (str): A difference, with its sign."""
+    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _sheet(explanation: "Explanation", title: str, rows: Iterable[str]) -> str:
+    """Rows under one another, with a mark on the picked word and one between sentences."""
+    starts = numpy.flatnonzero(numpy.diff(explanation.sentence)) + 1
+    marks = '<b class="pick"></b>' + "".join(f'<s style="--i:{start}"></s>' for start in starts)
+    return (
+        f'<div class="scroller" tabindex="0" role="region" aria-label="{title}">'
+        f'<div class="sheet">{"".join(rows)}{marks}</div></div>'
+    )
+
+
+def _row(label: str, columns: str, kind: str = "") -> str:
+    return f'<div class="row {kind}"><div class="name">{label}</div><div class="cols">{columns}</div></div>'
+
+
+def _word_row(explanation: "Explanation") -> str:
+    cells = [
+        f'<span dir="auto"{"" if known.frequency else " class=unknown"}>{html.escape(word)}</span>'
+        for word, known in zip(explanation.words, explanation.lexicon)
+    ]
+    return _row("", "".join(cells), "words")
+
+
+def _cells(explanation: "Explanation", values: numpy.ndarray) -> str:
+    """A box for each word, filled with its row of numbers."""
+    picture = draw(values.T, float(numpy.abs(values).max()), signed=True)
+    is_edge = numpy.diff(explanation.sentence, prepend=-1, append=-1) != 0
+    boxes = []
+    for i in range(len(values)):
+        kinds = [kind for kind, holds in (("first", is_edge[i]), ("last", is_edge[i + 1])) if holds]
+        boxes.append(f'<i style="--i:{i}" class="{" ".join(kinds)}"></i>')
+    return f'<div class="cells" aria-hidden="true" style="--map:url({picture})">{"".join(boxes)}</div>'
+
+
+def _shorten(label: str) -> str:
+    """A bundle of features is too long for a column, and its values tell most of it."""
+    features = [feature.partition("=") for feature in label.split("|")]
+    return " ".join(name if value in ("", "Yes") else value for name, _, value in features)

@@ -1,0 +1,111 @@
+"""Integrated gradients: complete, and the same as a plain sum over many points."""
+
+import pytest
+import torch
+
+from spacy_lstm_tagger import attribution
+from spacy_lstm_tagger.attribution import TOLERANCE, attribute
+
+from .test_network import RICH, TEXTBOOK, make, make_types
+
+VARIANTS = [
+    TEXTBOOK,
+    RICH,
+    {**RICH, "tune_vectors": True},
+    {**RICH, "n_characters": 0, "vector_width": 0},
+    {**RICH, "mix_width": 0, "n_members": 1, "bidirectional": False},
+]
+
+
+def explain(sizes, n_words=6):
+    network, types = make(sizes), make_types(sizes, n_words)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.normal_(0, 0.7)  # weights as of a trained network: gates open and close
+        average = network.encoder(make_types(sizes, 50)).mean(0)
+    network.requires_grad_(False)
+    torch.manual_seed(2)
+    labels = torch.stack([torch.randint(0, n, (n_words,)) for n in sizes["n_labels"].values()], 1)
+    return network, types, labels, average
+
+
+def score(network, vectors, labels):
+    """The labels' log-probabilities, summed over the heads, with plain loops."""
+    members = vectors.chunk(len(network.members), 1)
+    tokens = torch.arange(len(vectors))
+    layout = attribution.Sentences.from_lengths(torch.tensor([len(tokens)]))
+    logits = sum(m(part, layout, 0.0, torch.float32) for m, part in zip(network.members, members)) / len(members)
+    heads = logits.split(list(network.sizes.n_labels.values()), 1)
+    return sum(head.log_softmax(1)[tokens, labels[:, i]] for i, head in enumerate(heads))
+
+
+@pytest.mark.parametrize("sizes", VARIANTS)
+def test_words_add_up_to_the_difference(sizes):
+    network, types, labels, average = explain(sizes)
+    found = attribute(network, types, labels, average)
+    real = network.encoder(types)
+    difference = score(network, real, labels) - score(network, average.expand_as(real), labels)
+    torch.testing.assert_close(found.difference, difference, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found.words.sum(1), difference, rtol=TOLERANCE, atol=TOLERANCE / 10)
+
+
+@pytest.mark.parametrize("sizes", VARIANTS)
+def test_words_are_what_a_plain_sum_over_many_points_gives(sizes):
+    network, types, labels, average = explain(sizes)
+    found = attribute(network, types, labels, average)
+    real = network.encoder(types)
+    change = real - average
+    n_points = 400
+    expected = torch.zeros(len(real), len(real))
+    for i in range(n_points):
+        vectors = (average + (i + 0.5) / n_points * change).requires_grad_()
+        for word, output in enumerate(score(network, vectors, labels)):
+            gradient = torch.autograd.grad(output, vectors, retain_graph=True)[0]
+            expected[word] += (gradient * change).sum(1) / n_points
+    torch.testing.assert_close(found.words, expected, rtol=0.02, atol=0.02)
+
+
+@pytest.mark.parametrize("sizes", VARIANTS)
+def test_parts_add_up_to_the_word_and_characters_to_their_part(sizes):
+    network, types, labels, average = explain(sizes)
+    found = attribute(network, types, labels, average)
+    own = found.words.diagonal()
+    torch.testing.assert_close(found.parts.sum(1), own, rtol=0.01, atol=0.01)
+    n_parts = 2 + len(sizes["n_affixes"]) + bool(sizes["n_characters"]) + bool(sizes["vector_width"])
+    assert found.parts.shape == (6, n_parts)
+    if sizes["n_characters"]:
+        spelling = found.parts[:, 2 + len(sizes["n_affixes"])]
+        torch.testing.assert_close(found.characters.sum(1), spelling)
+        assert not found.characters[types.characters == 0].any()
+    else:
+        assert found.characters.shape == (6, 0)
+
+
+def test_word_that_is_the_average_adds_nothing():
+    network, types, labels, _ = explain(RICH)
+    average = network.encoder(types)[3]
+    assert not attribute(network, types, labels, average).words[:, 3].any()
+
+
+def test_points_double_while_sums_are_off(monkeypatch):
+    network, types, labels, average = explain(RICH)
+    taken = []
+
+    def integrate(score, start, change, n_points):
+        taken.append(n_points)
+        return original(score, start, change, n_points)
+
+    original = attribution._integrate
+    monkeypatch.setattr(attribution, "_integrate", integrate)
+    monkeypatch.setattr(attribution, "N_POINTS", 1)
+    found = attribute(network, types, labels, average)
+    assert taken == [2**i for i in range(len(taken))] and len(taken) > 1
+    torch.testing.assert_close(found.words.sum(1), found.difference, rtol=TOLERANCE, atol=TOLERANCE / 10)
+
+
+def test_network_is_left_as_it_was():
+    network, types, labels, average = explain(RICH)
+    before = network.encoder(types)
+    attribute(network, types, labels, average)
+    assert torch.equal(network.encoder(types), before)
+    assert not any(module._forward_hooks for module in network.modules())

@@ -1,0 +1,133 @@
+"""The page as a file: complete in itself, well formed, readable without JavaScript."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy
+import pytest
+from spacy.tokens import Doc
+from spacy.util import load_config
+
+from spacy_lstm_tagger.explanation import explain
+
+from .conftest import ROOT, make_pipeline
+
+VOID = {"meta", "link", "img", "input", "wbr", "br"}
+WORDS = ["The", "<b>dog", "$ate", '"the"', "apples", "</script>", "日本語", "."]
+
+
+@pytest.fixture(scope="module")
+def explanation(trained):
+    return explain(trained, Doc(trained.vocab, words=WORDS))
+
+
+@pytest.fixture(scope="module")
+def page(explanation):
+    return explanation.to_html()
+
+
+class Reader(HTMLParser):
+    """Collects what a reader without JavaScript gets, and checks that every tag is closed."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.texts, self.attributes, self.numbers = [], [], [], None
+        self.feed(page)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.attributes += [(tag, *attr) for attr in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, text):
+        if self.open and self.open[-1] == "script" and text.startswith("{"):
+            self.numbers = json.loads(text)
+        elif self.open and self.open[-1] not in ("script", "style"):
+            self.texts.append(text)
+
+    def of(self, name):
+        return [value for _, attribute, value in self.attributes if attribute == name]
+
+
+def test_nothing_is_loaded_from_elsewhere(page):
+    reader = Reader(page)
+    assert all(url.startswith("data:") for url in reader.of("src"))
+    links = [value for tag, name, value in reader.attributes if name == "href" and tag != "a"]
+    assert links == ["data:,"]
+    urls = re.findall(r"url\(([^)]*)\)", page)
+    assert urls and all(url.startswith("data:image/png;base64,") for url in urls)
+    assert not re.search(r"@import|\bfetch\(|XMLHttpRequest|\bimport\(", page)
+
+
+def test_words_are_text_and_not_markup(page):
+    texts = Reader(page).texts
+    for word in WORDS:
+        assert word in texts
+    assert "<b>dog" not in page and page.count("</script>") == 3
+
+
+def test_labels_and_their_probabilities_can_be_read(explanation, page):
+    texts = [text.strip() for text in Reader(page).texts]
+    for head, table in explanation.probabilities.items():
+        for i, label in enumerate(explanation.chosen[head]):
+            likeliest = numpy.sort(table[i])[::-1][:5]
+            assert {f"{100 * share:.1f}%" for share in likeliest} <= set(texts)
+            assert any(label == text for text in texts) or "|" in label
+
+
+def test_every_picture_and_region_has_a_name(page):
+    reader = Reader(page)
+    images = [value for tag, name, value in reader.attributes if tag == "img" and name == "alt"]
+    assert len(images) == len(reader.of("src")) and all(images)
+    assert reader.of("role").count("region") <= len([label for label in reader.of("aria-label") if label])
+    ids = reader.of("id")
+    assert len(ids) == len(set(ids)) and set(reader.of("aria-labelledby")) <= set(ids)
+
+
+def test_there_is_a_map_of_every_gate_and_state(explanation, page):
+    n_members, depth, n_directions, n_quantities, *_ = explanation.states.shape
+    panels = re.findall(r'<div class="gates" data-member="(\d)" data-layer="(\d)" data-direction="(\d)">', page)
+    assert len(set(panels)) == n_members * depth * n_directions
+    assert page.count('<div class="row heat">') == len(panels) * n_quantities
+
+
+def test_script_gets_the_gates_of_the_network(explanation, page):
+    import base64
+
+    numbers = Reader(page).numbers
+    gates = numpy.frombuffer(base64.b64decode(numbers["gates"]), "<f4").reshape(numbers["shape"])
+    numpy.testing.assert_array_equal(gates, explanation.states[:, :, :, [0, 1, 2, 4]])
+    assert numbers["words"] == WORDS
+
+
+def test_notebook_gets_the_page_in_a_frame(explanation, page):
+    frame = explanation._repr_html_()
+    (document,) = Reader(frame).of("srcdoc")
+    assert document == page
+
+
+def test_before_and_after_are_shown_side_by_side(trained):
+    explanation = explain(trained, "The dog", before=make_pipeline())
+    texts = Reader(explanation.to_html()).texts
+    for table in (explanation.before["pos"], explanation.probabilities["pos"]):
+        assert {f"{share:.3f}" for share in table.ravel().tolist()} <= set(texts)
+
+
+def test_without_before_there_is_no_such_section(page):
+    assert "Before and after training" not in page
+
+
+@pytest.mark.slow
+def test_page_of_sixty_words_with_accurate_is_below_three_megabytes():
+    config = load_config(ROOT / "configs" / "accurate.cfg")
+    nlp = make_pipeline(model=config["components"]["lstm_tagger"]["model"])
+    words = [f"{syllable}{i}tion" for i in range(20) for syllable in ("commu", "ra", "vaca")]
+    explanation = explain(nlp, Doc(nlp.vocab, words=words))
+    assert len(explanation.words) == 60 and explanation.states.shape == (2, 2, 2, 6, 60, 112)
+    assert len(explanation.to_html().encode("utf8")) < 3_000_000
