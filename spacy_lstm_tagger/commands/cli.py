@@ -23,3 +23,6 @@ def clean_exit() -> Iterator[None]:
     except (ValueError, OSError, ImportError) as error:
         typer.secho(f"✘ {error}", fg=typer.colors.RED, err=True)
         raise typer.Exit(1) from error
+    except KeyboardInterrupt as error:
+        typer.secho(f"✘ Stopped. {error}".rstrip(), fg=typer.colors.RED, err=True)
+        raise typer.Exit(130) from error
