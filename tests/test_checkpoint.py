@@ -30,7 +30,8 @@ SMALL = {
     # Random numbers of NumPy and of torch.
     "components.lstm_tagger.model.lower_case": 0.2,
     "training.dropout": 0.3,
-    "training.optimizer.learn_rate": 0.01,
+    "training.optimizer.learn_rate.initial_rate": 0.01,
+    "training.optimizer.learn_rate.warmup_steps": 1,
     "training.batcher.size": 200,
     "training.batcher.buffer": 50,
     "training.max_steps": 14,
@@ -114,7 +115,7 @@ def test_resumed_training_ends_with_the_same_models(tmp_path, monkeypatch):
 
 def test_patience_goes_on(tmp_path, monkeypatch):
     """Nothing is learned here, so the first model stays the best, and patience is at its end after seven steps."""
-    overrides = {"training.patience": 7, "training.max_steps": 0, "training.optimizer.learn_rate": 0.0}
+    overrides = {"training.patience": 7, "training.max_steps": 0, "training.optimizer.learn_rate.initial_rate": 0.0}
     updates = []
     original = LSTMTaggerPipe.update
     monkeypatch.setattr(LSTMTaggerPipe, "update", lambda *args, **kw: updates.append(0) or original(*args, **kw))

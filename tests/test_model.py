@@ -195,7 +195,7 @@ def test_share_of_sentences_is_read_in_changed_case():
     assert [words[i] for i in changed_again] != tokens
 
 
-@pytest.mark.parametrize("lower, upper", [(-0.1, 0), (0, -0.1), (0.6, 0.6)])
+@pytest.mark.parametrize("lower, upper", [(-0.1, 0.0), (0.0, -0.1), (0.6, 0.6)])
 def test_impossible_shares_of_changed_case_are_named(lower, upper):
     with pytest.raises(ValueError, match=f"not {lower} and {upper}"):
         make_pipeline(model={**SMALL_MODEL, "lower_case": lower, "upper_case": upper})
