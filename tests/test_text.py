@@ -116,7 +116,7 @@ def test_any_text(nlp, plans):
 def test_any_text_for_long(nlp):
     n_docs = 0
 
-    @given(plans=st.lists(plans, min_size=N_DOCS, max_size=2 * N_DOCS))
+    @given(plans=st.lists(plans, min_size=N_DOCS, max_size=N_DOCS))
     @settings(max_examples=100_000 // N_DOCS, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     def check_any(plans):
         nonlocal n_docs

@@ -6,6 +6,7 @@ Words follow Zipf's law. With `--zone`, batches are tagged in `nlp.memory_zone()
 without it spaCy keeps every word that it meets, so that there the words are always the same 50,000.
 """
 
+import ctypes
 import itertools
 import re
 import sys
@@ -38,7 +39,9 @@ def make_texts(new_words: bool) -> Iterator[str]:
 
 
 def megabytes() -> float:
-    """Memory of the process. (Linux)"""
+    """Memory of the process, without what the C library keeps though it is free: that depends on when large tables
+    came and went. (Linux with glibc)"""
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
     return int(re.findall(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text())[0]) / 1024
 
 
