@@ -24,6 +24,8 @@ class Combinations:
         """
         self._n_labels = tuple(n_labels)
         self._codes = numpy.asarray(codes, dtype="int64")
+        if (numpy.diff(self._codes) <= 0).any():
+            raise ValueError("Combinations of labels must be sorted, and each be there once.")
         # For each head, the label's index in each combination.
         self._labels = numpy.unravel_index(self._codes, self._n_labels) if len(codes) else ()
 

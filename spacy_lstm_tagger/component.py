@@ -520,12 +520,13 @@ class LSTMTaggerPipe(TrainablePipe):
         return self
 
     def _learned(self) -> Dict[str, Any]:
-        return {name: self.cfg[name] for name in ("labels", "combinations", "tag_map", "temperatures")}
+        learned = {name: self.cfg[name] for name in ("labels", "combinations", "temperatures")}
+        return {**learned, "tag_map": self.cfg["tag_map"] if isinstance(self.cfg["tag_map"], Mapping) else None}
 
     def _load(self, parts: Mapping[str, bytes], source: str) -> None:
         learned = storage.from_parts(parts, self.model, source)
         if learned:
-            if not isinstance(self.cfg["tag_map"], Mapping):
+            if learned["tag_map"] is not None and not isinstance(self.cfg["tag_map"], Mapping):
                 self.cfg["tag_map"] = learned["tag_map"]
             self._set_labels(learned["labels"], learned["combinations"])
             self.cfg["temperatures"] = dict(learned.get("temperatures", {}))

@@ -1,16 +1,19 @@
 """The border between spaCy and torch: a thinc model that reads docs and scores labels with the network."""
 
 import warnings
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 import numpy
 import torch
+from safetensors.torch import load
 from spacy.errors import Errors
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from thinc.api import Model, get_torch_default_device
+from torch import nn
+from torch.overrides import TorchFunctionMode
 
-from .network import LSTMTagger, NetworkSizes, WordTypes
+from .network import LSTMTagger, NetworkSizes, WordTypes, weight_shapes
 from .precision import choose_precision
 from .shim import ModuleShim, get_network, get_shim
 from .tagging import FastPath, look_up_types, score_tokens, to_tensor, windows_of
@@ -141,31 +144,67 @@ def create_network(model: Model[InT, OutT], n_labels: Dict[str, int], vocab: Voc
         vector_width = vocab.vectors_length
         if not vector_width:
             raise ValueError(Errors.E896)
-    tables = model.attrs["vocabulary"].table_sizes
-    if not model.attrs["sizes"]["affix_width"]:
+    widths = model.attrs["sizes"]
+    tables = _table_sizes(model.attrs["vocabulary"], widths["affix_width"], widths["character_width"])
+    set_network(model, LSTMTagger(NetworkSizes(n_labels=n_labels, vector_width=vector_width, **tables, **widths)))
+
+
+def read_network(sizes: Mapping[str, Any], vocabulary: Vocabulary, weights: bytes) -> LSTMTagger:
+    """Make a network of the given sizes and weights. Sizes are compared with the weights before memory is taken.
+
+    sizes (Mapping[str, Any]): The fields of `NetworkSizes`.
+    vocabulary (Vocabulary): What the network's tables must have rows for.
+    weights (bytes): The network's weights, in the format safetensors.
+    RETURNS (LSTMTagger): The network. Raises a ValueError if the weights are others, or not all finite.
+    """
+    network_sizes = NetworkSizes(**sizes)
+    tables = _table_sizes(vocabulary, network_sizes.affix_width, network_sizes.character_width)
+    for name, n_rows in tables.items():
+        if sizes[name] != n_rows:
+            raise ValueError(f"the vocabulary needs {name} = {n_rows!s:.80}, not {sizes[name]!s:.80}")
+    tensors = load(weights)
+    for name, shape in weight_shapes(network_sizes):
+        found = tuple(tensors[name].shape) if name in tensors else None
+        if found != shape:
+            raise ValueError(f"weight '{name}' should have shape {shape}, but has {found}")
+        # A sum is finite if all its parts are, and takes a tenth of the time of looking at each.
+        if not tensors[name].sum(dtype=torch.float32).isfinite():
+            raise ValueError(f"weight '{name}' is not finite")
+    with _Uninitialized():
+        network = LSTMTagger(network_sizes)
+    network.load_state_dict(tensors)
+    return network
+
+
+class _Uninitialized(TorchFunctionMode):
+    """Leaves out the random values that new weights get: they take half of the time of loading, and the caller's random
+    numbers would be others afterwards."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_):
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
+def _table_sizes(vocabulary: Vocabulary, affix_width: int, character_width: int) -> Dict[str, Any]:
+    """Rows of the tables that a network reads: those of width 0 it leaves out."""
+    tables = vocabulary.table_sizes
+    if not affix_width:
         tables["n_affixes"] = []
-    if not model.attrs["sizes"]["character_width"]:
+    if not character_width:
         tables["n_characters"] = 0
-    sizes = NetworkSizes(n_labels=n_labels, vector_width=vector_width, **tables, **model.attrs["sizes"])
-    _set_network(model, LSTMTagger(sizes))
+    return tables
 
 
-def load_network(model: Model[InT, OutT], sizes: Optional[Dict[str, Any]], weights: bytes) -> None:
-    """Give the model a network of the given sizes and weights.
+def set_network(model: Model[InT, OutT], network: Optional[LSTMTagger]) -> None:
+    """Give the model a network.
 
     model (Model[List[Doc], List[numpy.ndarray]]): The model.
-    sizes (Optional[Dict[str, Any]]): The fields of `NetworkSizes`. None: the saved model had no network yet.
-    weights (bytes): The network's weights, in the format safetensors.
+    network (Optional[LSTMTagger]): The network. None: the one that a model without labels has.
     """
-    if sizes is not None:
-        network = LSTMTagger(NetworkSizes(**sizes))
-        ModuleShim(network).from_bytes(weights)
-        _set_network(model, network)
-
-
-def _set_network(model: Model[InT, OutT], network: LSTMTagger) -> None:
-    get_shim(model).module = network.to(_find_device(model.attrs["device"]))
-    model.set_dim("nO", sum(network.sizes.n_labels.values()), force=True)
+    get_shim(model).module = network and network.to(_find_device(model.attrs["device"]))
+    n_labels = network and sum(network.sizes.n_labels.values())
+    model.set_dim("nO", n_labels, force=True)  # type: ignore[arg-type]
 
 
 def _find_device(configured: Optional[str]) -> torch.device:

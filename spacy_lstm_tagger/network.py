@@ -1,6 +1,6 @@
 """The network, in torch alone: word types -> LSTM -> one linear head per annotation layer."""
 
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +8,7 @@ from torch.nn import functional
 
 # Words whose characters are read in one go in training: sorted by length, so that there is little padding.
 WORDS_PER_PART = 128
+CHARACTER_WIDTH = 32
 
 
 class NetworkSizes(NamedTuple):
@@ -45,6 +46,45 @@ class NetworkSizes(NamedTuple):
     bidirectional: bool
     skip: bool
     n_members: int
+
+
+def weight_shapes(sizes: NetworkSizes) -> Iterator[Tuple[str, Tuple[int, ...]]]:
+    """Yield name and shape of each weight that a :class:`LSTMTagger` of the sizes has, without taking memory for it, so
+    that sizes from a file can be compared with the weights that are there.
+    """
+    yield "encoder.word.weight", (sizes.n_words, sizes.word_width)
+    for i, n_affixes in enumerate(sizes.n_affixes):
+        yield f"encoder.affixes.{i}.weight", (n_affixes, sizes.affix_width)
+    width = sizes.word_width + len(sizes.n_affixes) * sizes.affix_width + sizes.vector_width
+    if sizes.n_characters:
+        yield "encoder.characters.embedding.weight", (sizes.n_characters, CHARACTER_WIDTH)
+        for direction in ("rightwards", "leftwards"):
+            yield from _lstm_shapes(f"encoder.characters.{direction}", CHARACTER_WIDTH, sizes.character_width // 2)
+        width += sizes.character_width
+    if sizes.tune_vectors and sizes.vector_width:
+        yield "encoder.corrections.weight", (sizes.n_words, sizes.vector_width)
+    for i in range(sizes.n_members if sizes.mix_width else 0):
+        yield f"encoder.mixes.{i}.0.weight", (sizes.mix_width, width)
+        for part in ("0.bias", "2.weight", "2.bias"):
+            yield f"encoder.mixes.{i}.{part}", (sizes.mix_width,)
+    word_width = sizes.mix_width or width // sizes.n_members
+    directions = ("rightwards", "leftwards") if sizes.bidirectional else ("rightwards",)
+    hidden_width = sizes.hidden_width * len(directions)
+    for i in range(sizes.n_members):
+        for depth in range(sizes.depth):
+            for direction in directions:
+                name = f"members.{i}.layers.{depth}.{direction}"
+                yield from _lstm_shapes(name, hidden_width if depth else word_width, sizes.hidden_width)
+        for head, n_labels in sizes.n_labels.items():
+            yield f"members.{i}.heads.{head}.weight", (n_labels, hidden_width + (word_width if sizes.skip else 0))
+            yield f"members.{i}.heads.{head}.bias", (n_labels,)
+
+
+def _lstm_shapes(name: str, width: int, hidden_width: int) -> Iterator[Tuple[str, Tuple[int, ...]]]:
+    yield f"{name}.weight_ih_l0", (4 * hidden_width, width)
+    yield f"{name}.weight_hh_l0", (4 * hidden_width, hidden_width)
+    for part in ("bias_ih_l0", "bias_hh_l0"):
+        yield f"{name}.{part}", (4 * hidden_width,)
 
 
 class WordTypes(NamedTuple):
@@ -250,7 +290,7 @@ class CharacterEncoder(nn.Module):
     Source: Ling et al. (2015), https://aclanthology.org/D15-1176
     """
 
-    def __init__(self, n_characters: int, width: int, embedding_width: int = 32) -> None:
+    def __init__(self, n_characters: int, width: int, embedding_width: int = CHARACTER_WIDTH) -> None:
         """:param width: of the output, half of it for each direction."""
         super().__init__()
         self.embedding = nn.Embedding(n_characters, embedding_width, padding_idx=0)

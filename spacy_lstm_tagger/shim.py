@@ -45,7 +45,7 @@ class ModuleShim(Shim):
         return self._model
 
     @module.setter
-    def module(self, module: nn.Module) -> None:
+    def module(self, module: Optional[nn.Module]) -> None:
         self._model = module
         self.version += 1
 

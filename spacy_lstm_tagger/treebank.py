@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
+from spacy.attrs import POS
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
@@ -13,11 +14,12 @@ from spacy.training import Corpus, Example, dont_augment
 from spacy.util import ensure_path
 from spacy.vocab import Vocab
 
-from .labels import NO_FEATS, UPOS
+from .labels import NO_FEATS, UPOS, UPOS_IDS
 
 SUFFIXES = (".conllu", ".spacy", ".txt", ".tsv", ".json", ".jsonl")
 # DocBin is compressed; the last two of these are no UTF-8, the first is no text.
 ZLIB_HEADERS = (b"\x78\x01", b"\x78\x9c", b"\x78\xda")
+UPOS_VALUES = set(UPOS_IDS.values())
 CONLLU_COLUMNS = 10
 FEATS = re.compile(r"[^\s=|]+=[^\s=|]+(\|[^\s=|]+=[^\s=|]+)*")
 
@@ -232,6 +234,8 @@ def _read_pair(pair: Any, place: str) -> Sentence:
         raise ValueError(f"{place}: {len(words)} words but {len(tags)} tags: {' '.join(words)!r:.60}")
     if not all(word.strip() for word in words) or not words:
         raise ValueError(f"{place}: a sentence needs words, and none of them may be empty.")
+    if re.search("[\ud800-\udfff]", "".join([*words, *tags])):
+        raise ValueError(f"{place}: it has half of a surrogate pair, which is no character: {' '.join(words)!r:.60}")
     return Sentence(words, tags=tags)
 
 
@@ -287,10 +291,12 @@ def _decode(data: bytes, file: Path) -> str:
 
 def _read_doc_bin(data: bytes, file: Path, vocab: Vocab) -> Iterator[Doc]:
     try:
-        doc_bin = DocBin().from_bytes(data)
+        for number, doc in enumerate(DocBin().from_bytes(data).get_docs(vocab), 1):
+            if not set(doc.to_array(POS).tolist()) <= UPOS_VALUES:
+                raise ValueError(f"doc {number} has a UPOS tag that spaCy does not know")
+            yield doc
     except Exception as error:  # whatever zlib, msgpack or numpy make of damaged data
         raise ValueError(f"{file} is not a whole .spacy file ({error}). Write it again with spaCy's DocBin.") from error
-    return doc_bin.get_docs(vocab)
 
 
 def _to_doc(sentence: Sentence, vocab: Vocab) -> Doc:

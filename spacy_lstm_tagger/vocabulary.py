@@ -8,6 +8,7 @@ import numpy
 import srsly
 from spacy.lang.lex_attrs import word_shape
 from spacy.strings import hash_string  # type: ignore[attr-defined]
+from srsly import msgpack
 
 
 class WordRows(NamedTuple):
@@ -150,13 +151,22 @@ class Vocabulary:
         """Load the tables.
 
         bytes_data (bytes): What `to_bytes` returned.
-        RETURNS (Vocabulary): Itself.
+        RETURNS (Vocabulary): Itself. Raises a ValueError if the tables do not fit the settings.
         """
-        tables = srsly.msgpack_loads(bytes_data)
-        self.word_rows = _unpack(tables["words"], "<u8", 1)
-        self.word_counts = numpy.frombuffer(tables["word_counts"], dtype="<u4").astype("uint32")
-        self.affix_rows = [_unpack(keys, "<u8", 1) for keys in tables["affixes"]]
-        self.character_rows = _unpack(tables["characters"], "<u4", 2)
+        # Lists and maps get their declared sizes before they are read, so these are limited. `object_pairs_hook`
+        # switches srsly's extensions off.
+        limits = {"max_array_len": len(self.affix_rows), "max_map_len": 4, "max_ext_len": 0}
+        tables = msgpack.unpackb(bytes_data, raw=False, object_pairs_hook=dict, **limits)
+        words = _unpack(tables["words"], "<u8", 1)
+        word_counts = numpy.frombuffer(tables["word_counts"], dtype="<u4").astype("uint32")
+        affixes = [_unpack(keys, "<u8", 1) for keys in tables["affixes"]]
+        characters = _unpack(tables["characters"], "<u4", 2)
+        if len(word_counts) != len(words) + 1 or len(affixes) != len(self.affix_rows):
+            raise ValueError(
+                f"{len(words)} words need {len(words) + 1} counts, not {len(word_counts)}, and the settings need "
+                f"{len(self.affix_rows)} tables of affixes, not {len(affixes)}"
+            )
+        self.word_rows, self.word_counts, self.affix_rows, self.character_rows = words, word_counts, affixes, characters
         return self
 
     def _affixes(self, word: str) -> List[str]:
@@ -213,4 +223,8 @@ def _pack(keys: Any, dtype: str) -> bytes:
 
 
 def _unpack(packed: bytes, dtype: str, first: int) -> Dict[int, int]:
-    return {key: row for row, key in enumerate(numpy.frombuffer(packed, dtype=dtype).tolist(), first)}
+    keys = numpy.frombuffer(packed, dtype=dtype).tolist()
+    rows = {key: row for row, key in enumerate(keys, first)}
+    if len(rows) != len(keys):
+        raise ValueError("a key stands twice in a table")
+    return rows

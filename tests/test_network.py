@@ -6,7 +6,7 @@ import numpy
 import pytest
 import torch
 
-from spacy_lstm_tagger.network import LSTMTagger, NetworkSizes, Sentences, WordTypes, drop
+from spacy_lstm_tagger.network import LSTMTagger, NetworkSizes, Sentences, WordTypes, drop, weight_shapes
 
 TEXTBOOK = {
     "n_words": 9,
@@ -52,6 +52,13 @@ LENGTHS = [3, 1, 5, 2]
 def make(sizes):
     torch.manual_seed(0)
     return LSTMTagger(NetworkSizes(**sizes))
+
+
+@pytest.mark.parametrize("sizes", [*OPTIONS, {**RICH, "tune_vectors": True}, {**RICH, "mix_width": 0, "n_members": 1}])
+def test_weight_shapes_are_those_of_the_network(sizes):
+    shapes = list(weight_shapes(NetworkSizes(**sizes)))
+    assert len(dict(shapes)) == len(shapes)
+    assert dict(shapes) == {name: tuple(weight.shape) for name, weight in make(sizes).state_dict().items()}
 
 
 def make_types(sizes, n_types=10):

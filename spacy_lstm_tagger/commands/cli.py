@@ -23,9 +23,9 @@ lstm_tagger_cli = typer.Typer(
 def clean_exit() -> Iterator[None]:
     """End the command as a script and a person expect it.
 
-    Where the user can mend the cause, with a message instead of a traceback and exit code 1; quietly after Ctrl-C, with
-    130, and when who reads the output has had enough, with 141: what a shell gives for these signals. Exit code 2 is
-    typer's, for a wrong use of the command.
+    Where the user can mend the cause, with a message instead of a traceback and exit code 1. After Ctrl-C with 130, and
+    when who reads the output has had enough with 141: what a shell gives for these signals. Exit code 2 is typer's, for
+    a wrong use of the command.
     """
     try:
         yield
@@ -35,6 +35,8 @@ def clean_exit() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(PIPE_BROKEN) from error
     except KeyboardInterrupt as error:
+        if str(error):
+            typer.secho(f"✘ Stopped. {error}", fg=typer.colors.RED, err=True)
         raise typer.Exit(INTERRUPTED) from error
     except (ValueError, OSError, ImportError) as error:
         typer.secho(f"✘ {error}", fg=typer.colors.RED, err=True)

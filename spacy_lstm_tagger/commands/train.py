@@ -8,15 +8,16 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 import srsly
 import typer
 from click import NoSuchOption
-from spacy.cli._util import parse_config_overrides
-from spacy.cli.train import train as spacy_train
+from spacy.cli._util import parse_config_overrides, setup_gpu, show_validation_error
 from spacy.tokens import Doc, DocBin
+from spacy.training.initialize import init_nlp
 from spacy.training.loop import DIR_MODEL_BEST
 from spacy.util import load_config
 from spacy.vocab import Vocab
 from thinc.compat import has_cupy_gpu, has_torch_cuda_gpu
 from wasabi import msg
 
+from ..checkpoint import train_with_checkpoints
 from ..labels import LAYERS, NAMES, collect_annotations, collect_labels
 from ..report import REPORT_FILE
 from ..treebank import read_docs
@@ -41,6 +42,7 @@ def train_cli(
     format: Optional[str] = typer.Option(None, "--format", "-f", help="Form of the sentences. Default: by content"),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
     seed: int = typer.Option(0, "--seed", help="Random seed"),
+    resume: bool = typer.Option(False, "--resume", help="Go on where training was interrupted, as if it had not been"),
 ) -> None:
     """
     Train a pipeline with an LSTM tagger on annotated sentences: CoNLL-U, spaCy's .spacy, word/TAG text, two-column
@@ -57,6 +59,7 @@ def train_cli(
             format=format,
             gpu_id=gpu_id,
             seed=seed,
+            resume=resume,
             overrides=_parse_overrides(ctx.args),
         )
 
@@ -71,6 +74,7 @@ def train(
     format: Optional[str] = None,
     gpu_id: int = -1,
     seed: int = 0,
+    resume: bool = False,
     overrides: Mapping[str, Any] = {},
 ) -> Path:
     """Train a pipeline with spaCy's training loop, and say where it is and how well it does. Beside it is a report on
@@ -84,6 +88,8 @@ def train(
     format (Optional[str]): The form of the sentences. None: told by their content.
     gpu_id (int): Which GPU; -1 is the CPU.
     seed (int): Random seed.
+    resume (bool): Whether to go on from the checkpoint of a training that was interrupted, with the same arguments
+        otherwise. It ends with the weights that an uninterrupted one would have.
     overrides (Mapping[str, Any]): Settings of the config, such as {"training.dropout": 0.3}.
     RETURNS (Path): The directory of the best pipeline.
     """
@@ -105,12 +111,23 @@ def train(
         if gpu_id >= 0 and not has_cupy_gpu:
             settings.update(_device_settings(config_path, gpu_id))
             gpu_id = -1
-        if load_config(config_path)["training"]["logger"]["@loggers"] in LOGGERS_WITH_FILE:
+        if load_config(config_path)["training"].get("logger", {}).get("@loggers") in LOGGERS_WITH_FILE:
             (output_path / TRAINING_LOG).unlink(missing_ok=True)  # the logger does not replace it
             settings["training.logger.output_file"] = str(output_path / TRAINING_LOG)
         settings.update(overrides)
-        spacy_train(config_path, output_path, use_gpu=gpu_id, overrides=settings)
+        setup_gpu(gpu_id)
+        with show_validation_error(config_path):
+            loaded_config = load_config(config_path, overrides=settings, interpolate=False)
+        msg.divider("Initializing pipeline")
+        with show_validation_error(config_path, hint_fill=False):
+            nlp = init_nlp(loaded_config, use_gpu=gpu_id)
+    msg.divider("Training pipeline")
     best = output_path / DIR_MODEL_BEST
+    try:
+        train_with_checkpoints(nlp, output_path, use_gpu=gpu_id, resume=resume)
+    except KeyboardInterrupt:
+        kept = f"The best pipeline so far is {best}. " if best.exists() else ""
+        raise KeyboardInterrupt(f"{kept}To go on, give the same command with --resume.") from None
     _report(best, dev_path, format)
     performance = srsly.read_json(best / "meta.json")["performance"]
     scores = {name: f"{100 * score:.2f}" for name, score in performance.items() if name.endswith("_acc") and score}

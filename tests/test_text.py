@@ -1,0 +1,166 @@
+"""Any text: no crash, a label for every word, alone as in a batch, and annotation that is there stays there.
+
+`pytest --slow tests/test_text.py` reads 100,000 docs, the fast suite a few hundred.
+"""
+
+import numpy
+import pytest
+import spacy
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from spacy.language import Language
+from spacy.tokens import Doc
+
+N_DOCS = 20
+# What normalization, shaping and bidirectional text make of characters: joiners, marks, flags, skin tones, tags.
+TRICKY = [
+    *("\u200b", "\u200d", "\ufeff", "\u00ad", "e\u0301\u0323\u0489", "\u0301", "שלום", "مرحبا", "\u202eabc\u202c"),
+    *("\U0001f469\U0001f3fd\u200d\U0001f680", "\U0001f1ea\U0001f1fa", "\U0001f3f4\U000e0067\U000e007f", "\U0001d573"),
+    *("ﷺ", "ﬁ", "İ", "ß", "Ǆ", "日本語", "ก็", "\x00", "\x1f", "\u0085", "\u2028", "\ud800", "\udfff"),
+    *(" ", "\n", "\t ", "\u00a0", "\u3000", "a b", " a", "the", "dog", ".", "1,000", "-", "'", "-LRB-", "x" * 500),
+]
+
+words = st.one_of(
+    st.sampled_from(TRICKY),
+    st.text(st.characters(codec=None), min_size=1, max_size=12),
+    st.lists(st.sampled_from(TRICKY), min_size=2, max_size=4).map("".join),
+)
+plans = st.fixed_dictionaries(
+    {
+        "words": st.lists(words, max_size=12),
+        "sentence_starts": st.lists(st.sampled_from([True, False, None]), max_size=12),
+        "tagged": st.lists(st.booleans(), max_size=12),
+        "merged": st.lists(st.tuples(st.integers(0, 11), st.integers(1, 4)), max_size=2),
+        "split": st.lists(st.integers(0, 11), max_size=2),
+        "has_spaces": st.booleans(),
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def nlp(trained, tmp_path_factory):
+    path = tmp_path_factory.mktemp("text") / "model"
+    trained.to_disk(path)
+    sizes = {"components.lstm_tagger.model.window_size": 8, "components.lstm_tagger.model.window_overlap": 4}
+    return spacy.load(path, config=sizes)
+
+
+def make_doc(nlp: Language, plan) -> Doc:
+    """Make a doc of whatever of this spaCy lets in."""
+    kept = []
+    for word in plan["words"]:
+        try:
+            nlp.vocab.strings.add(word)
+        except UnicodeEncodeError:  # lone surrogates
+            continue
+        kept.append(word)
+    doc = Doc(nlp.vocab, words=kept, spaces=[plan["has_spaces"]] * len(kept))
+    merge_and_split(doc, plan)
+    for token, start in zip(doc, plan["sentence_starts"]):
+        if token.i:
+            token.is_sent_start = start
+    for token, is_tagged in zip(doc, plan["tagged"]):
+        if is_tagged:
+            token.tag_, token.pos_ = "MINE", "X"
+            token.set_morph("Mine=Yes")
+    return doc
+
+
+def merge_and_split(doc, plan):
+    for start, length in plan["merged"]:
+        if start + length <= len(doc):
+            with doc.retokenize() as retokenizer:
+                retokenizer.merge(doc[start : start + length])
+    for i in plan["split"]:
+        if i < len(doc) and len(doc[i].text) > 1:
+            parts = [doc[i].text[:1], doc[i].text[1:]]
+            with doc.retokenize() as retokenizer:
+                retokenizer.split(doc[i], parts, heads=[(doc[i], 0), (doc[i], 1)])
+
+
+def annotation(doc):
+    return [(token.tag_, token.pos_, str(token.morph)) for token in doc]
+
+
+def check(nlp: Language, docs) -> None:
+    tagger = nlp.get_pipe("lstm_tagger")
+    batched = tagger.predict_proba(docs)
+    for doc, probabilities in zip(docs, batched):
+        (alone,) = tagger.predict_proba([doc])
+        for layer, rows in probabilities.items():
+            assert rows.shape == (len(doc), len(tagger.label_data[layer]))
+            assert numpy.array_equal(rows, alone[layer])
+            assert numpy.isfinite(rows).all()
+    allowed = {layer: set(labels) for layer, labels in tagger.label_data.items()}
+    before = [annotation(doc) for doc in docs]
+    for overwrite in (False, True):
+        tagger.cfg["overwrite"] = overwrite
+        for doc, old in zip(tagger.pipe([doc.copy() for doc in docs], batch_size=7), before):
+            for token, new, mine in zip(doc, annotation(doc), old):
+                if mine[0] and not overwrite:
+                    assert new == mine
+                elif token.is_space:
+                    assert new == ("_SP", "SPACE", "")
+                else:
+                    assert new[0] in allowed["tag"] and new[1] in allowed["pos"] and (new[2] or "_") in allowed["morph"]
+    tagger.cfg["overwrite"] = False
+
+
+@given(plans=st.lists(plans, max_size=N_DOCS))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_text(nlp, plans):
+    check(nlp, [make_doc(nlp, plan) for plan in plans])
+
+
+@pytest.mark.slow
+def test_any_text_for_long(nlp):
+    n_docs = 0
+
+    @given(plans=st.lists(plans, min_size=N_DOCS, max_size=N_DOCS))
+    @settings(max_examples=100_000 // N_DOCS, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    def check_any(plans):
+        nonlocal n_docs
+        n_docs += len(plans)
+        check(nlp, [make_doc(nlp, plan) for plan in plans])
+
+    check_any()
+    print(f"{n_docs} docs")
+    assert n_docs >= 100_000
+
+
+@given(text=st.text(st.characters(codec=None), max_size=300))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_text_through_the_tokenizer(nlp, text):
+    try:
+        doc = nlp.make_doc(text)
+    except UnicodeEncodeError:  # lone surrogates
+        return
+    check(nlp, [doc])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        [" "],
+        ["\n", "\t", "\u3000"],
+        ["x" * 1_000_000, "the", "é" * 1_000_000],
+        ["the\u0301" * 200_000],
+        ["two words", " lead", "trail ", "a\nb"],
+    ],
+    ids=["empty", "a space", "spaces", "1 MB", "1 MB of marks", "spaces in words"],
+)
+def test_odd_docs(nlp, words):
+    check(nlp, [Doc(nlp.vocab, words=words), Doc(nlp.vocab, words=["the", "dog"])])
+
+
+@pytest.mark.parametrize("has_sentences", [False, True])
+def test_very_long_doc(nlp, has_sentences):
+    words = ["The", "dog", "ate", "the", "apples", ".", "\n"] * 28_572
+    sent_starts = [i % 7 == 0 for i in range(len(words))] if has_sentences else None
+    doc = nlp.get_pipe("lstm_tagger")(Doc(nlp.vocab, words=words, sent_starts=sent_starts))
+    assert len(doc) >= 200_000
+    first = annotation(doc[: 7 * 10])
+    assert all(tag for tag, _, _ in annotation(doc))
+    if has_sentences:
+        assert annotation(doc) == first[:7] * 28_572

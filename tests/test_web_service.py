@@ -1,0 +1,87 @@
+"""A small web service around a pipeline, asked by many clients at once."""
+
+import itertools
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import spacy
+
+from .conftest import TEXTS
+
+pytest.importorskip("starlette")
+httpx, uvicorn = pytest.importorskip("httpx"), pytest.importorskip("uvicorn")
+
+from starlette.applications import Starlette  # noqa: E402
+from starlette.concurrency import run_in_threadpool  # noqa: E402
+from starlette.requests import Request  # noqa: E402
+from starlette.responses import JSONResponse  # noqa: E402
+from starlette.routing import Route  # noqa: E402
+
+N_CLIENTS = 16
+
+
+# The example of the README.
+def make_app(nlp: spacy.Language) -> Starlette:
+    def tag(texts):
+        return [
+            [{"text": token.text, "pos": token.pos_, "tag": token.tag_} for token in doc] for doc in nlp.pipe(texts)
+        ]
+
+    async def answer(request: Request) -> JSONResponse:
+        return JSONResponse(await run_in_threadpool(tag, await request.json()))
+
+    return Starlette(routes=[Route("/tag", answer, methods=["POST"])])
+
+
+@pytest.fixture
+def url(trained_path):
+    """A server on a free port of this machine."""
+    app = make_app(spacy.load(trained_path))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
+    started = threading.Event()
+    start_up = server.startup
+
+    async def start_up_and_tell(*args, **kwargs):
+        await start_up(*args, **kwargs)
+        started.set()
+
+    server.startup = start_up_and_tell
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    assert started.wait(60)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/tag"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.mark.parametrize("n_requests", [100, pytest.param(5000, marks=pytest.mark.slow)])
+def test_answers_under_load(trained, url, n_requests):
+    expected = {}
+    for i in range(20):
+        texts = (*(f"{text} word{i}" for text in TEXTS[i % 4 :]), "")
+        docs = [trained(text) for text in texts]
+        expected[texts] = [[{"text": t.text, "pos": t.pos_, "tag": t.tag_} for t in doc] for doc in docs]
+    seconds = []
+
+    def ask(texts):
+        start = time.perf_counter()
+        response = clients[threading.get_ident()].post(url, json=list(texts), timeout=60)
+        seconds.append(time.perf_counter() - start)
+        assert response.status_code == 200
+        return texts, response.json()
+
+    clients = {}
+
+    def connect():
+        clients[threading.get_ident()] = httpx.Client(trust_env=False)
+
+    with ThreadPoolExecutor(N_CLIENTS, initializer=connect) as pool:
+        for texts, answer in pool.map(ask, itertools.islice(itertools.cycle(expected), n_requests)):
+            assert answer == expected[texts]
+    for client in clients.values():
+        client.close()
+    seconds.sort()
+    p50, p99 = (1000 * seconds[int(share * (n_requests - 1))] for share in (0.5, 0.99))
+    print(f"{n_requests} requests of {N_CLIENTS} clients: p50 {p50:.0f} ms, p99 {p99:.0f} ms")
