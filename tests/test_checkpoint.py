@@ -17,8 +17,10 @@ from safetensors.torch import load_file
 
 from spacy_lstm_tagger import checkpoint, storage, treebank
 from spacy_lstm_tagger.checkpoint import CHECKPOINT, WORK
+from spacy_lstm_tagger.commands.evaluate import TRAINING_LOG
 from spacy_lstm_tagger.commands.train import train
 from spacy_lstm_tagger.component import LSTMTaggerPipe
+from spacy_lstm_tagger.report import REPORT_FILE
 from spacy_lstm_tagger.vocabulary import Vocabulary
 
 from .conftest import ROOT
@@ -81,7 +83,7 @@ def weights(path):
 
 
 def directories(path):
-    return sorted(file.name for file in path.iterdir())
+    return sorted(file.name for file in path.iterdir() if file.name not in (REPORT_FILE, TRAINING_LOG))
 
 
 @pytest.mark.parametrize("optimizer", list(OPTIMIZERS))

@@ -1,6 +1,7 @@
 """A small web service around a pipeline, asked by many clients at once."""
 
 import itertools
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -8,31 +9,22 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import spacy
 
-from .conftest import TEXTS
+from .conftest import ROOT, TEXTS
 
 pytest.importorskip("starlette")
 httpx, uvicorn = pytest.importorskip("httpx"), pytest.importorskip("uvicorn")
 
-from starlette.applications import Starlette  # noqa: E402
-from starlette.concurrency import run_in_threadpool  # noqa: E402
-from starlette.requests import Request  # noqa: E402
-from starlette.responses import JSONResponse  # noqa: E402
-from starlette.routing import Route  # noqa: E402
 
 N_CLIENTS = 16
 
 
-# The example of the README.
-def make_app(nlp: spacy.Language) -> Starlette:
-    def tag(texts):
-        return [
-            [{"text": token.text, "pos": token.pos_, "tag": token.tag_} for token in doc] for doc in nlp.pipe(texts)
-        ]
-
-    async def answer(request: Request) -> JSONResponse:
-        return JSONResponse(await run_in_threadpool(tag, await request.json()))
-
-    return Starlette(routes=[Route("/tag", answer, methods=["POST"])])
+def make_app(nlp):
+    """The example of the README."""
+    readme = (ROOT / "README.md").read_text("utf8")
+    (example,) = re.findall(r"^(from starlette.*?)^app = ", readme, flags=re.MULTILINE | re.DOTALL)
+    namespace = {}
+    exec(compile(example, "README.md", "exec"), namespace)
+    return namespace["make_app"](nlp)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from .cli import clean_exit, lstm_tagger_cli
 def explain_cli(
     text: str = typer.Argument(..., help="A text of a sentence or a few"),
     output_path: Path = typer.Option(..., "--output", "-o", help="Where the page goes, a file of HTML"),
-    model: str = typer.Option(..., "--model", "-m", help="Directory or package of a pipeline"),
+    model: str = typer.Option("en", "--model", "-m", help="Directory or package of a pipeline, or 'en'"),
     before: bool = typer.Option(
         False,
         "--before",
