@@ -57,6 +57,14 @@ def train_with_checkpoints(nlp: Language, output_path: Path, *, use_gpu: int = -
     training.finish()
 
 
+def find_checkpoint(output_path: Path) -> Path:
+    """RETURNS (Path): The checkpoint of a training that writes to output_path. Raises a ValueError if there is none."""
+    path = output_path / WORK / CHECKPOINT
+    if not path.exists():
+        raise ValueError(f"There is no {path}, so there is nothing to go on from: begin anew without --resume.")
+    return path
+
+
 class _Training:
     """The pipeline's methods as the loop calls them: they count, and do nothing in steps that were taken before."""
 
@@ -215,9 +223,7 @@ class _Training:
 
 
 def _read_checkpoint(output_path: Path, nlp: Language) -> Dict[str, Any]:
-    path = output_path / WORK / CHECKPOINT
-    if not path.exists():
-        raise ValueError(f"There is no {path}, so there is nothing to go on from: begin anew without --resume.")
+    path = find_checkpoint(output_path)
     try:
         with safe_open(path, framework="pt") as file:
             state = json.loads(file.metadata()["state"])

@@ -179,7 +179,7 @@ def test_interrupt_keeps_the_best_model_and_says_how_to_go_on(run_spacy, tmp_pat
     assert done.returncode == 130
     assert "Stopped" in done.stderr and "Traceback" not in done.stderr
     if phase in ("reading", "initializing"):
-        assert not output.exists()
+        assert not output.exists() or not any(output.iterdir())
         return
     assert "To go on, give the same command with --resume" in " ".join(done.stderr.split())
     assert spacy.load(output / "model-best")("A dog.")[0].tag_

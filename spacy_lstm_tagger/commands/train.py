@@ -17,7 +17,7 @@ from spacy.vocab import Vocab
 from thinc.compat import has_cupy_gpu, has_torch_cuda_gpu
 from wasabi import msg
 
-from ..checkpoint import train_with_checkpoints
+from ..checkpoint import find_checkpoint, train_with_checkpoints
 from ..labels import LAYERS, NAMES, collect_annotations, collect_labels
 from ..report import REPORT_FILE
 from ..treebank import read_docs
@@ -50,18 +50,21 @@ def train_cli(
     instance with --training.dropout 0.3.
     """
     with clean_exit():
-        train(
-            train_path,
-            output_path,
-            dev_path=dev_path,
-            lang=lang,
-            config=config,
-            format=format,
-            gpu_id=gpu_id,
-            seed=seed,
-            resume=resume,
-            overrides=_parse_overrides(ctx.args),
-        )
+        try:
+            train(
+                train_path,
+                output_path,
+                dev_path=dev_path,
+                lang=lang,
+                config=config,
+                format=format,
+                gpu_id=gpu_id,
+                seed=seed,
+                resume=resume,
+                overrides=_parse_overrides(ctx.args),
+            )
+        except KeyboardInterrupt as error:
+            raise KeyboardInterrupt(str(error) or "Nothing was trained yet.") from None
 
 
 def train(
@@ -93,6 +96,8 @@ def train(
     overrides (Mapping[str, Any]): Settings of the config, such as {"training.dropout": 0.3}.
     RETURNS (Path): The directory of the best pipeline.
     """
+    if resume:
+        find_checkpoint(output_path)
     vocab = Vocab()
     train_docs = _read_checked(train_path, vocab, format)
     if dev_path is not None:
