@@ -19,7 +19,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 
 from . import storage
-from .calibration import fit_temperature
+from .calibration import fit_temperature, refine_temperature
 from .combinations import Combinations, collect_combinations
 from .confidence import CONFIDENCE_LAYERS, keep_confidence, register_confidence
 from .labels import LAYERS, Labels, collect_annotations, collect_labels, gold_targets, label_values, read_tag_map
@@ -381,7 +381,8 @@ class LSTMTaggerPipe(TrainablePipe):
         for head, layer in enumerate(self.cfg["labels"] if scored else ()):
             tokens = numpy.concatenate([tokens for tokens, _ in scored])
             logits = numpy.concatenate([parts[head] for _, parts in scored])
-            self.cfg["temperatures"][layer] = fit_temperature(logits, targets[layer][tokens])
+            gold = targets[layer][tokens]
+            self.cfg["temperatures"][layer] = refine_temperature(fit_temperature(logits, gold), logits, gold)
         return dict(self.cfg["temperatures"])
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:

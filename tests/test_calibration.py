@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.language import Language
 
-from spacy_lstm_tagger.calibration import HIGHEST, LOWEST, expected_calibration_error, fit_temperature, reliability
+from spacy_lstm_tagger.calibration import (
+    HIGHEST,
+    LOWEST,
+    expected_calibration_error,
+    fit_temperature,
+    refine_temperature,
+    reliability,
+)
 from spacy_lstm_tagger.loss import negative_log_likelihood, softmax
 
 from .conftest import TEXTS, make_examples, make_pipeline
@@ -30,6 +37,23 @@ def test_temperature_is_better_than_any_other(seed: int, scale: float) -> None:
 
     found = fit_temperature(logits * scale, targets)
     assert loss(found) <= min(loss(temperature) for temperature in numpy.geomspace(LOWEST, HIGHEST, 200)) + 1e-4
+
+
+def test_refined_temperature_has_no_higher_calibration_error() -> None:
+    logits = numpy.random.default_rng(0).normal(size=(2_000, 5), scale=2.0)
+    targets = draw_labels(logits, 0)
+    targets[::7] = -1
+
+    def error(temperature: float) -> float:
+        known = targets >= 0
+        probabilities = softmax(logits[known] / temperature)
+        return expected_calibration_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == targets[known])
+
+    fitted = fit_temperature(logits, targets)
+    refined = refine_temperature(fitted, logits, targets)
+    assert refined == pytest.approx(fitted, rel=0.07)
+    assert error(refined) < error(fitted)
+    assert refine_temperature(2.0, logits[:1], numpy.asarray([-1])) == 2.0
 
 
 def test_temperature_makes_up_for_a_scale() -> None:
