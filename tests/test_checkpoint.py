@@ -8,12 +8,14 @@ import resource
 import shutil
 import signal
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 import spacy
 import torch
 from safetensors.torch import load_file
+from tqdm import tqdm
 
 from spacy_lstm_tagger import checkpoint, storage, treebank
 from spacy_lstm_tagger.checkpoint import CHECKPOINT, WORK
@@ -264,6 +266,8 @@ def train_in_child(output, resume):
     with open(os.devnull, "w") as nothing:
         os.dup2(nothing.fileno(), 1)
         os.dup2(nothing.fileno(), 2)
+    # tqdm's own lock is shared with the other children, and stays locked if one of them is killed.
+    tqdm.set_lock(threading.RLock())
     run_training(output, resume=resume)
 
 
