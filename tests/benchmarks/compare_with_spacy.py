@@ -1,10 +1,13 @@
 """Train and measure this package's configs and spaCy's tagger + morphologizer on one treebank, in one run.
 
     python tests/benchmarks/compare_with_spacy.py TREEBANK [--configs fast accurate] [--seeds 0 1 2] [--work DIR]
+        [--peers accuracy bilstm] [--max-steps N]
 
 TREEBANK is a directory with files named *-train.conllu and *-dev.conllu. Each pipeline is trained on one thread with
 `spacy train`, on gold tokens; speeds are taken in turns in one process on one core. A pipeline that is in DIR
 already is not trained again. Accuracies are means over the seeds; speed is that of the first seed's pipelines.
+The peer is what `spacy init config -o efficiency` makes; with --peers, also what `-o accuracy` makes, without vectors,
+and the first with spaCy's BiLSTM in the place of its CNN.
 """
 
 import argparse
@@ -35,6 +38,7 @@ ROUNDS = 5
 
 
 SPACY = "spacy"
+PEERS = ["accuracy", "bilstm"]
 CHANGES = {"": str, "lower-cased": str.lower, "upper-cased": str.upper}
 
 
@@ -42,8 +46,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("treebank", type=Path)
     parser.add_argument("--configs", nargs="+", default=["fast", "accurate"])
+    parser.add_argument("--peers", nargs="+", choices=PEERS, default=[])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--work", type=Path, default=Path("benchmark"))
+    parser.add_argument("--max-steps", type=int, help="train for so many steps alone, to try the script")
     parser.add_argument("--lang", help="spaCy's language code; default: what the files' names begin with")
     parser.add_argument("--core", type=int, default=0, help="the core to run on")
     parser.add_argument("--repeat", type=int, default=4, help="how often the dev words are tagged in a round")
@@ -54,15 +60,18 @@ def main() -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     paths = {part: convert(options.treebank, options.work, part) for part in ("train", "dev")}
 
-    configs = {SPACY: options.work / "spacy.cfg"}
     lang = options.lang or find(options.treebank, "train").name.split("_")[0]
-    peer_config(lang, paths["train"]).to_disk(configs[SPACY])
+    configs = {}
+    for peer in ("", *options.peers):
+        name = f"{SPACY}-{peer}" if peer else SPACY
+        configs[name] = options.work / f"{name}.cfg"
+        peer_config(lang, paths["train"], peer).to_disk(configs[name])
     for name in options.configs:
         configs[name] = Path(str(files("spacy_lstm_tagger.configs") / f"{name}.cfg"))
     outputs = {name: {seed: options.work / f"{name}-{seed}" for seed in options.seeds} for name in configs}
     for seed in options.seeds:
         for name, config in configs.items():
-            train(config, outputs[name][seed], paths, lang, seed)
+            train(config, outputs[name][seed], paths, lang, seed, options.max_steps)
 
     pipelines = {name: [spacy.load(path / "model-best") for path in outputs[name].values()] for name in configs}
     dev = list(read_docs(paths["dev"], spacy.vocab.Vocab()))
@@ -104,19 +113,30 @@ def convert(treebank: Path, work: Path, part: str) -> Path:
     return target
 
 
-def peer_config(lang: str, train_path: Path) -> Config:
-    """Configure spaCy's taggers for the layers that the treebank has."""
+def peer_config(lang: str, train_path: Path, peer: str) -> Config:
+    """Configure spaCy's taggers for the layers that the treebank has, as one of PEERS or for efficiency."""
     docs = read_docs(train_path, spacy.vocab.Vocab())
     has_tags = "tag" in collect_labels(collect_annotations(docs), neg_prefix="!")
     config = init_config(
-        lang=lang, pipeline=["tagger", "morphologizer"] if has_tags else ["morphologizer"], optimize="efficiency"
+        lang=lang,
+        pipeline=["tagger", "morphologizer"] if has_tags else ["morphologizer"],
+        optimize="accuracy" if peer == "accuracy" else "efficiency",
     )
+    tok2vec = config["components"]["tok2vec"]["model"]
+    if peer == "accuracy":
+        config["paths"]["vectors"] = None
+        tok2vec["embed"]["include_static_vectors"] = False
+    elif peer == "bilstm":
+        bilstm = {"@architectures": "spacy.TorchBiLSTMEncoder.v1", "depth": 2, "dropout": 0.2}
+        tok2vec["encode"] = {**bilstm, "width": tok2vec["encode"]["width"]}
     if has_tags:
         config["components"]["tagger"]["neg_prefix"] = "not-"  # spaCy stumbles over the tag "!"
     return config
 
 
-def train(config: Path, output: Path, paths: dict[str, Path], lang: str, seed: int) -> None:
+def train(
+    config: Path, output: Path, paths: dict[str, Path], lang: str, seed: int, max_steps: int | None = None
+) -> None:
     """Train, and keep what the command prints, with the seconds after which it does."""
     log = output / "log.json"
     if log.exists():
@@ -125,6 +145,8 @@ def train(config: Path, output: Path, paths: dict[str, Path], lang: str, seed: i
     command += [f"--paths.{part}={path}" for part, path in paths.items()]
     command += [f"--corpora.{part}.gold_preproc=true" for part in paths]
     command += [f"--system.seed={seed}"]
+    if max_steps:
+        command += [f"--training.max_steps={max_steps}", f"--training.eval_frequency={max_steps}"]
     start = time.perf_counter()
     lines = []
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "ANSI_COLORS_DISABLED": "1"}

@@ -33,8 +33,7 @@ from spacy_lstm_tagger.treebank import read_docs
 
 NAMES = ["spacy", "fast", "accurate"]
 ROUNDS = 2
-N_WORDS = 500_000
-TOTALS = [1_000, 10_000, 100_000, 1_000_000]
+TOTALS = [1_000, 10_000, 100_000, 1_000_000, 10_000_000]
 DOC_LENGTHS = [1, 3, 10, 30, 100, 1_000, 10_000, 100_000, 1_000_000]
 BATCH_SIZES = [1, 4, 16, 64, 256, 1_024, 4_096]
 SENTENCE = "The quick brown fox jumps over the lazy dog near the river"
@@ -51,6 +50,8 @@ def main() -> None:
     parser.add_argument("treebank", type=Path)
     parser.add_argument("--work", type=Path, default=Path("benchmark"))
     parser.add_argument("--plot", type=Path, help="where to draw how cost grows")
+    parser.add_argument("--words", type=int, default=500_000, help="how many to tag where size is not what is measured")
+    parser.add_argument("--longest", type=int, default=TOTALS[-1], help="the largest size, in words")
     parser.add_argument("--part", choices=list(PARTS), help=argparse.SUPPRESS)
     parser.add_argument("--threads", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -107,10 +108,10 @@ def measure_speeds(options: argparse.Namespace) -> dict[str, dict[str, list[floa
         for name, nlp in pipelines.items():
             measured = {"words/s, paragraphs": tag_texts(nlp, paragraphs)}
             if nlp.pipeline:
-                measured["words/s, docs"] = 1 / tag_docs(nlp, repeat_docs(nlp, dev, N_WORDS))
+                measured["words/s, docs"] = 1 / tag_docs(nlp, repeat_docs(nlp, dev, options.words))
                 measured["µs, one sentence"] = tag_one_by_one(nlp)
                 if torch.get_num_threads() > 1:
-                    docs = repeat_docs(nlp, dev, N_WORDS // 5)
+                    docs = repeat_docs(nlp, dev, options.words // 5)
                     measured["words/s, two processes"] = 1 / tag_docs(nlp, docs, n_process=2)
             for what, value in measured.items():
                 if turn:  # the first round warms up
@@ -200,11 +201,17 @@ def measure_growth(options: argparse.Namespace) -> dict[str, dict[str, list[list
         def one_doc(n_words: int, nlp: spacy.Language = nlp) -> Doc:
             return Doc(nlp.vocab, words=list(itertools.islice(itertools.cycle(words), n_words)))
 
-        measure(repeat_docs(nlp, dev, 50_000))
+        def up_to_longest(sizes: list[int]) -> list[int]:
+            return [n for n in sizes if n <= options.longest]
+
+        n_words = options.words // 10
+        measure(repeat_docs(nlp, dev, n_words))
         growth[name] = {
-            "words in all": [[n, *measure(repeat_docs(nlp, dev, n))] for n in TOTALS],
-            "words in a doc": [[n, *measure(one_doc(n) for _ in range(max(1, 50_000 // n)))] for n in DOC_LENGTHS],
-            "batch_size": [[n, *measure(repeat_docs(nlp, dev, 25_000), batch_size=n)] for n in BATCH_SIZES],
+            "words in all": [[n, *measure(repeat_docs(nlp, dev, n))] for n in up_to_longest(TOTALS)],
+            "words in a doc": [
+                [n, *measure(one_doc(n) for _ in range(max(1, n_words // n)))] for n in up_to_longest(DOC_LENGTHS)
+            ],
+            "batch_size": [[n, *measure(repeat_docs(nlp, dev, n_words // 2), batch_size=n)] for n in BATCH_SIZES],
         }
     return growth
 
