@@ -9,11 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import spacy
 
+from . import serving
 from .conftest import ROOT, TEXTS
 
 pytest.importorskip("starlette")
-httpx, uvicorn = pytest.importorskip("httpx"), pytest.importorskip("uvicorn")
-
+pytest.importorskip("uvicorn")
+httpx = pytest.importorskip("httpx")
 
 N_CLIENTS = 16
 
@@ -29,23 +30,8 @@ def make_app(nlp):
 
 @pytest.fixture
 def url(trained_path):
-    """A server on a free port of this machine."""
-    app = make_app(spacy.load(trained_path))
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
-    started = threading.Event()
-    start_up = server.startup
-
-    async def start_up_and_tell(*args, **kwargs):
-        await start_up(*args, **kwargs)
-        started.set()
-
-    server.startup = start_up_and_tell
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    assert started.wait(60)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/tag"
-    server.should_exit = True
-    thread.join()
+    with serving.serve(make_app(spacy.load(trained_path))) as root:
+        yield f"{root}/tag"
 
 
 @pytest.mark.parametrize("n_requests", [100, pytest.param(5000, marks=pytest.mark.slow)])
