@@ -5,6 +5,7 @@ import torch
 
 from spacy_lstm_tagger import attribution
 from spacy_lstm_tagger.attribution import TOLERANCE, attribute
+from spacy_lstm_tagger.network import Sentences
 
 from .test_network import RICH, TEXTBOOK, make, make_types
 
@@ -30,13 +31,13 @@ def explain(sizes, n_words=6):
 
 
 def score(network, vectors, labels):
-    """The labels' log-probabilities, summed over the heads, with plain loops."""
+    """The labels' log-probabilities, by the network's own layers. Shape (n_heads, n_words)."""
     members = vectors.chunk(len(network.members), 1)
     tokens = torch.arange(len(vectors))
-    layout = attribution.Sentences.from_lengths(torch.tensor([len(tokens)]))
+    layout = Sentences.from_lengths(torch.tensor([len(tokens)]))
     logits = sum(m(part, layout, 0.0, torch.float32) for m, part in zip(network.members, members)) / len(members)
     heads = logits.split(list(network.sizes.n_labels.values()), 1)
-    return sum(head.log_softmax(1)[tokens, labels[:, i]] for i, head in enumerate(heads))
+    return torch.stack([head.log_softmax(1)[tokens, labels[:, i]] for i, head in enumerate(heads)])
 
 
 @pytest.mark.parametrize("sizes", VARIANTS)
@@ -46,7 +47,7 @@ def test_words_add_up_to_the_difference(sizes):
     real = network.encoder(types)
     difference = score(network, real, labels) - score(network, average.expand_as(real), labels)
     torch.testing.assert_close(found.difference, difference, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(found.words.sum(1), difference, rtol=TOLERANCE, atol=TOLERANCE / 10)
+    torch.testing.assert_close(found.words.sum(2), difference, rtol=TOLERANCE, atol=TOLERANCE / 10)
 
 
 @pytest.mark.parametrize("sizes", VARIANTS)
@@ -56,12 +57,13 @@ def test_words_are_what_a_plain_sum_over_many_points_gives(sizes):
     real = network.encoder(types)
     change = real - average
     n_points = 400
-    expected = torch.zeros(len(real), len(real))
+    expected = torch.zeros_like(found.words)
     for i in range(n_points):
         vectors = (average + (i + 0.5) / n_points * change).requires_grad_()
-        for word, output in enumerate(score(network, vectors, labels)):
-            gradient = torch.autograd.grad(output, vectors, retain_graph=True)[0]
-            expected[word] += (gradient * change).sum(1) / n_points
+        for head, outputs in enumerate(score(network, vectors, labels)):
+            for word, output in enumerate(outputs):
+                gradient = torch.autograd.grad(output, vectors, retain_graph=True)[0]
+                expected[head, word] += (gradient * change).sum(1) / n_points
     torch.testing.assert_close(found.words, expected, rtol=0.02, atol=0.02)
 
 
@@ -69,38 +71,40 @@ def test_words_are_what_a_plain_sum_over_many_points_gives(sizes):
 def test_parts_add_up_to_the_word_and_characters_to_their_part(sizes):
     network, types, labels, average = explain(sizes)
     found = attribute(network, types, labels, average)
-    own = found.words.diagonal()
-    torch.testing.assert_close(found.parts.sum(1), own, rtol=0.01, atol=0.01)
-    n_parts = 2 + len(sizes["n_affixes"]) + bool(sizes["n_characters"]) + bool(sizes["vector_width"])
-    assert found.parts.shape == (6, n_parts)
+    own = found.words.diagonal(dim1=1, dim2=2)
+    torch.testing.assert_close(found.parts.sum(2), own, rtol=0.01, atol=0.01)
+    n_heads, n_parts = len(sizes["n_labels"]), 2 + len(sizes["n_affixes"])
+    assert found.parts.shape == (n_heads, 6, n_parts + bool(sizes["n_characters"]) + bool(sizes["vector_width"]))
     if sizes["n_characters"]:
-        spelling = found.parts[:, 2 + len(sizes["n_affixes"])]
-        torch.testing.assert_close(found.characters.sum(1), spelling)
-        assert not found.characters[types.characters == 0].any()
+        torch.testing.assert_close(found.characters.sum(2), found.parts[:, :, n_parts])
+        assert not found.characters[:, types.characters == 0].any()
     else:
-        assert found.characters.shape == (6, 0)
+        assert found.characters.shape == (n_heads, 6, 0)
 
 
 def test_word_that_is_the_average_adds_nothing():
     network, types, labels, _ = explain(RICH)
     average = network.encoder(types)[3]
-    assert not attribute(network, types, labels, average).words[:, 3].any()
+    assert not attribute(network, types, labels, average).words[:, :, 3].any()
 
 
-def test_points_double_while_sums_are_off(monkeypatch):
+def test_points_double_for_labels_whose_sums_are_off(monkeypatch):
     network, types, labels, average = explain(RICH)
     taken = []
 
-    def integrate(score, start, change, n_points):
-        taken.append(n_points)
-        return original(score, start, change, n_points)
+    def average_gradients(*arguments):
+        *_, wanted, n_points = arguments
+        taken.append((n_points, len(wanted)))
+        return original(*arguments)
 
-    original = attribution._integrate
-    monkeypatch.setattr(attribution, "_integrate", integrate)
+    original = attribution._average_gradients
+    monkeypatch.setattr(attribution, "_average_gradients", average_gradients)
     monkeypatch.setattr(attribution, "N_POINTS", 1)
     found = attribute(network, types, labels, average)
-    assert taken == [2**i for i in range(len(taken))] and len(taken) > 1
-    torch.testing.assert_close(found.words.sum(1), found.difference, rtol=TOLERANCE, atol=TOLERANCE / 10)
+    n_points, n_labels = zip(*taken)
+    assert n_points == tuple(2**i for i in range(len(taken))) and len(taken) > 1
+    assert n_labels[0] == labels.numel() and list(n_labels) == sorted(n_labels, reverse=True)
+    torch.testing.assert_close(found.words.sum(2), found.difference, rtol=TOLERANCE, atol=TOLERANCE / 10)
 
 
 def test_network_is_left_as_it_was():
