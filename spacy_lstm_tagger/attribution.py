@@ -1,8 +1,9 @@
 """What each word, and each part of a word, adds to a decision: integrated gradients.
 
 Sundararajan et al. (2017), https://arxiv.org/abs/1703.01365. The path leads straight to the real sentence from one of
-as many words whose vectors are the average word's. From vectors such as no word has, zeros for instance, it would bend
-so often that hundreds of points were too few.
+as many words that are all the average word. It is made of the average of what words are made of, rather than being the
+average of their vectors: among such as no word has, near zero for instance, the path bends so often that hundreds of
+points are too few.
 """
 
 from contextlib import contextmanager
@@ -91,6 +92,27 @@ def attribute(network: LSTMTagger, types: WordTypes, labels: Tensor, average: Te
         parts=torch.cat([unknown, parts], 2),
         characters=characters,
     )
+
+
+def average_word(encoder: WordEncoder, types: WordTypes, weights: numpy.ndarray) -> Tensor:
+    """Make the vector of the average word.
+
+    :param types: the words that are averaged.
+    :param weights: how much each of them counts. *Shape:* ``(n_types,)``
+    :returns: *Shape:* ``(encoder.width,)``
+    """
+    shares = torch.from_numpy(weights / weights.sum()).float()
+    if not encoder.mixes:
+        vectors: Tensor = shares @ encoder(types)
+        return vectors
+    unmixed: List[Tensor] = []
+    handle = encoder.mixes[0].register_forward_pre_hook(lambda mix, inputs: unmixed.append(inputs[0]))
+    try:
+        encoder(types)
+    finally:
+        handle.remove()
+    average = shares @ unmixed[0]
+    return torch.cat([mix(average) for mix in encoder.mixes])
 
 
 def _log_probabilities(network: LSTMTagger, features: Tensor, labels: Tensor) -> Tensor:

@@ -1,10 +1,11 @@
 """Integrated gradients: complete, and the same as a plain sum over many points."""
 
+import numpy
 import pytest
 import torch
 
 from spacy_lstm_tagger import attribution
-from spacy_lstm_tagger.attribution import TOLERANCE, attribute
+from spacy_lstm_tagger.attribution import TOLERANCE, attribute, average_word
 from spacy_lstm_tagger.network import Sentences
 
 from .test_network import RICH, TEXTBOOK, make, make_types
@@ -23,7 +24,7 @@ def explain(sizes, n_words=6):
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.normal_(0, 0.7)  # weights as of a trained network: gates open and close
-        average = network.encoder(make_types(sizes, 50)).mean(0)
+        average = average_word(network.encoder, make_types(sizes, 50), numpy.ones(50))
     network.requires_grad_(False)
     torch.manual_seed(2)
     labels = torch.stack([torch.randint(0, n, (n_words,)) for n in sizes["n_labels"].values()], 1)
@@ -80,6 +81,24 @@ def test_parts_add_up_to_the_word_and_characters_to_their_part(sizes):
         assert not found.characters[:, types.characters == 0].any()
     else:
         assert found.characters.shape == (n_heads, 6, 0)
+
+
+@pytest.mark.parametrize("sizes", VARIANTS)
+def test_average_of_one_word_is_that_word(sizes):
+    network, types, *_ = explain(sizes)
+    weights = numpy.asarray([0, 0, 3, 0, 0, 0])
+    average = average_word(network.encoder, types, weights)
+    torch.testing.assert_close(average, network.encoder(types)[2])
+
+
+def test_average_word_is_made_of_averages():
+    sizes = {**RICH, "n_characters": 0, "vector_width": 0}
+    network, types, *_ = explain(sizes)
+    weights = numpy.asarray([5, 1, 1, 1, 0, 2])
+    embeddings = [table(rows) for table, rows in zip(network.encoder.affixes, types.affixes.unbind(1))]
+    embeddings = torch.cat([network.encoder.word(types.words), *embeddings], dim=1)
+    expected = [mix(torch.tensor(weights / 10).float() @ embeddings) for mix in network.encoder.mixes]
+    torch.testing.assert_close(average_word(network.encoder, types, weights), torch.cat(expected))
 
 
 def test_word_that_is_the_average_adds_nothing():

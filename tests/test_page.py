@@ -101,17 +101,17 @@ def test_there_is_a_map_of_every_gate_and_state(explanation, page):
 
 def test_equations_are_worked_without_the_script(explanation, page):
     """For the unit that moves most at each word, in each LSTM, with the numbers of the forward pass."""
-    number = r"−?\d+\.\d{4}"
+    number = r"(-?\d+\.\d{4})"
     pattern = (
-        rf'dir="auto">([^<]*)</th><td>(\d+)</td><td>({number}) = ({number}) · ({number}) \+ ({number}) · ({number})</td>'
-        rf"<td>({number}) = ({number}) · tanh ({number})</td>"
+        rf'dir="auto">([^<]*)</th><td>(\d+)</td><td>{number} = {number} · {number} \+ {number} · {number}</td>'
+        rf"<td>{number} = {number} · tanh {number}</td>"
     )
-    found = re.findall(pattern, page)
+    found = re.findall(pattern, page.replace("\N{MINUS SIGN}", "-"))
     n_members, depth, n_directions, _, n_words, _ = explanation.states.shape
     assert len(found) == n_members * depth * n_directions * n_words
     states = explanation.states.transpose(0, 1, 2, 4, 3, 5).reshape(-1, len(QUANTITIES), explanation.states.shape[-1])
     for row, (word, unit, *numbers) in enumerate(found):
-        c, f, before, i, g, h, o, again = (float(text.replace("−", "-")) for text in numbers)
+        c, f, before, i, g, h, o, again = map(float, numbers)
         lstm, place = divmod(row, n_words)
         assert html.unescape(word) == WORDS[place] and again == c
         step = -1 if lstm % n_directions else 1
