@@ -20,7 +20,7 @@ from .recurrence import score_labels, trace_sentence
 # At how many points of the path the gradient is taken. For labels whose sum and difference are further apart than the
 # tolerance, the points double.
 N_POINTS = 24
-MOST_POINTS = 512
+MOST_POINTS = 192
 TOLERANCE = 0.01  # as a share of the difference; one below a tenth of a nat counts as that
 # A word's embeddings bend more, and are computed sooner.
 N_POINTS_OF_WORD = 64

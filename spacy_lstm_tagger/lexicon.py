@@ -10,7 +10,6 @@ from .network import LSTMTagger, WordTypes
 from .tagging import look_up_types
 
 N_NEIGHBOURS = 5
-N_COMMONEST = 1000
 
 
 class KnownWord(NamedTuple):
@@ -46,14 +45,11 @@ class Lexicon:
 
     @property
     def average(self) -> numpy.ndarray:
-        """RETURNS (numpy.ndarray): The vector of the average word, see `attribution`. The commonest words are averaged,
-        weighted by their frequency. float32, shape (width,)."""
-        words = list(self._by_form.values())
-        vocabulary = self._tagger.vocabulary
-        counts = 1 + vocabulary.word_counts[vocabulary.look_up(words).words]
-        commonest = numpy.argsort(-counts, kind="stable")[:N_COMMONEST]
-        types = look_up_on_cpu(self._tagger, [words[i] for i in commonest.tolist()])
-        vector: numpy.ndarray = average_word(self._network.encoder, types, counts[commonest]).numpy()
+        """RETURNS (numpy.ndarray): The vector of the average word, see `attribution`. Words are weighted by their
+        frequency. float32, shape (width,)."""
+        types = look_up_on_cpu(self._tagger, list(self._by_form.values()))
+        counts = 1 + self._tagger.vocabulary.word_counts[types.words.numpy()]
+        vector: numpy.ndarray = average_word(self._network.encoder, types, counts).numpy()
         return vector
 
     def look_up(self, words: List[str]) -> List[KnownWord]:

@@ -204,10 +204,11 @@ def test_everything_is_there_without_javascript(driver, path, explanation):
     driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
         driver.get(path.as_uri())
-        panels = driver.find_elements(
-            by.CSS_SELECTOR, "[data-word], [data-member], [data-head]:not(.only-js *, details *)"
-        )
+        panels = driver.find_elements(by.CSS_SELECTOR, ":is([data-word], [data-member], [data-head]):not(.only-js *)")
+        for summary in driver.find_elements(by.TAG_NAME, "summary"):
+            summary.click()
         assert panels and all(panel.is_displayed() for panel in panels)
+        assert all(table.is_displayed() for table in driver.find_elements(by.CLASS_NAME, "equations"))
         assert not any(element.is_displayed() for element in driver.find_elements(by.CLASS_NAME, "only-js"))
     finally:
         driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
