@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequenc
 
 import numpy
 
-from .equations import render_equations
+from .equations import cells_before, render_equations
 from .labels import NAMES
 from .panels import render_decision, render_knowledge, render_parts
 from .recurrence import QUANTITIES
@@ -78,12 +78,14 @@ def render_page(explanation: "Explanation") -> str:
 
 
 def pick(explanation: "Explanation") -> Picked:
-    """Pick the word whose labels lean most on another word, and the unit that says most of it in the last layer."""
+    """Pick the word whose labels lean most on another word, and the unit of the last layer whose memory it
+    changes most."""
     changes = numpy.sum([numpy.nan_to_num(change) for change in explanation.left_out.values()], axis=0)
     word = int(changes.min(axis=0).argmin())
     layer = explanation.states.shape[1] - 1
-    hidden = explanation.states[0, layer, 0, QUANTITIES.index("hidden"), word]
-    return Picked(word, layer, int(numpy.abs(hidden).argmax()))
+    cell = explanation.states[0, layer, 0, QUANTITIES.index("cell"), word]
+    change = numpy.abs(cell - cells_before(explanation, 0, layer, 0)[word])
+    return Picked(word, layer, int(change.argmax()))
 
 
 def _numbers(explanation: "Explanation", picked: Picked) -> Dict[str, Any]:
