@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 N_LABELS = 5
 N_REASONS = 3
+LEAST_CHANGE = 0.005  # what is shown as more than 0.00
 
 
 def render_decision(explanation: "Explanation", word: int) -> str:
@@ -39,9 +40,9 @@ def render_parts(explanation: "Explanation", word: int) -> str:
         most = [
             f"“{html.escape(explanation.words[other])}” {format_signed(changes[other])}"
             for other in order.tolist()
-            if changes[other]
+            if abs(changes[other]) >= LEAST_CHANGE
         ]
-        if len(explanation.words) > 1 and most:
+        if most:
             reasons.append(
                 f'<li data-head="{number}">{NAMES[head]} {label}: most change without {", ".join(most)}</li>'
             )
