@@ -1,8 +1,9 @@
 """What each word, and each part of a word, adds to a decision: integrated gradients.
 
 Sundararajan et al. (2017), https://arxiv.org/abs/1703.01365. The path leads straight to the real sentence from one of
-as many words whose vectors are the average word's. From vectors such as no word has, zeros for instance, it would bend
-so often that hundreds of points were too few.
+as many words that are all the average word. It is made of the average of what words are made of, rather than being the
+average of their vectors: among such as no word has, near zero for instance, the path bends so often that hundreds of
+points are too few.
 """
 
 from contextlib import contextmanager
@@ -12,24 +13,30 @@ import numpy
 import torch
 from torch import Tensor, nn
 
-from .network import LSTMTagger, Sentences, WordEncoder, WordTypes
+from .backpropagation import trace_back
+from .network import LSTMTagger, WordEncoder, WordTypes
+from .recurrence import score_labels, trace_sentence
 
-# At how many points of the path the gradient is taken. While sums and differences are further apart than the
+# At how many points of the path the gradient is taken. For labels whose sum and difference are further apart than the
 # tolerance, the points double.
-N_POINTS = 64
-MOST_POINTS = 512
+N_POINTS = 24
+MOST_POINTS = 192
 TOLERANCE = 0.01  # as a share of the difference; one below a tenth of a nat counts as that
+# A word's embeddings bend more, and are computed sooner.
+N_POINTS_OF_WORD = 64
+# How many gradients are computed at once.
+N_ROWS = 384
 
 
 class Attributions(NamedTuple):
-    """What the words of a sentence add to the log-probability of some labels.
+    """What the words of a sentence add to the log-probability of each word's label of each head.
 
-    *Shape:* ``words (n_words, n_words)``: for each word whose labels are explained, what each word adds.
-    ``difference (n_words,)``: the labels' log-probability less that at the beginning of the path, which is what
-    a row of ``words`` adds up to. ``parts (n_words, n_parts)``: what a word adds to its own labels: first what it would
-    add if nothing were known of it but its length, then what its embedding, its affixes, its characters and its static
-    vector add, as far as they are read. ``characters (n_words, n_positions)``: what each character adds; of width 0
-    where they are not read. Their sum is among the parts.
+    *Shape:* ``words (n_heads, n_words, n_words)``: for each word whose label is explained, what each word adds.
+    ``difference (n_heads, n_words)``: the label's log-probability less that at the beginning of the path, which is what
+    a row of ``words`` adds up to. ``parts (n_heads, n_words, n_parts)``: what a word adds to its own label: first what
+    it would add if nothing were known of it but its length, then what its embedding, its affixes, its characters and
+    its static vector add, as far as they are read. ``characters (n_heads, n_words, n_positions)``: what each character
+    adds; of width 0 where they are not read. Their sum is among the parts.
     """
 
     words: Tensor
@@ -39,9 +46,9 @@ class Attributions(NamedTuple):
 
 
 def attribute(network: LSTMTagger, types: WordTypes, labels: Tensor, average: Tensor) -> Attributions:
-    """Find what a sentence's words add to the log-probability of labels, summed over the heads.
+    """Find what a sentence's words add to the log-probability of labels.
 
-    The word's part goes along a straight path of word vectors. What a word adds to its own labels is then divided along
+    The word's part goes along a straight path of word vectors. What a word adds to its own label is then divided along
     the path of its embeddings, by the gradient that its vector has.
 
     :param network: of which no weight requires a gradient.
@@ -50,93 +57,130 @@ def attribute(network: LSTMTagger, types: WordTypes, labels: Tensor, average: Te
     :param average: the average word's vector. *Shape:* ``(encoder.width,)``
     """
     vectors = network.encoder(types)
+    n_words, n_heads = labels.shape
     start = average.expand_as(vectors)
     change = vectors - start
 
-    def score(words: Tensor) -> Tensor:
-        return _log_probabilities(network, words, labels)
-
+    with torch.no_grad():
+        ends = trace_sentence(network, torch.stack([start, vectors], dim=1)).features
+        # shape: (n_words * n_heads,)
+        before, after = _log_probabilities(network, ends, labels).unbind(1)
+    difference = (after - before).flatten()
+    gradients = vectors.new_zeros(len(difference), *vectors.shape)
+    pending = torch.arange(len(difference))
     n_points = N_POINTS
-    while True:
-        gradients, difference = _integrate(score, start, change, n_points)
-        # shape: (n_words, n_words)
-        words = (gradients * change).sum(2)
-        error = (words.sum(1) - difference).abs() / difference.abs().clamp(min=0.1)
-        if bool((error <= TOLERANCE).all()) or n_points >= MOST_POINTS:
-            break
+    while len(pending) and n_points <= MOST_POINTS:
+        gradients[pending] = _average_gradients(network, start, change, labels, pending, n_points)
+        error = ((gradients * change).sum((1, 2)) - difference).abs() / difference.abs().clamp(min=0.1)
+        pending = torch.nonzero(error > TOLERANCE).squeeze(1)
         n_points *= 2
+    # shape: (n_heads, n_words, n_words, width)
+    gradients = gradients.unflatten(0, (n_words, n_heads)).transpose(0, 1)
+    # shape: (n_heads, n_words, width)
+    own = gradients.diagonal(dim1=1, dim2=2).transpose(1, 2)
     nothing_known = WordTypes(
         words=torch.zeros_like(types.words),
         affixes=torch.zeros_like(types.affixes),
         characters=types.characters.clamp(max=1),
         vectors=None if types.vectors is None else torch.zeros_like(types.vectors),
     )
-    own = gradients.diagonal().t()
-    unknown = ((network.encoder(nothing_known) - start) * own).sum(1, keepdim=True)
-    parts, characters = _divide(network.encoder, nothing_known, types, own, n_points)
-    return Attributions(words, difference, torch.cat([unknown, parts], 1), characters)
+    unknown = ((network.encoder(nothing_known) - start) * own).sum(2, keepdim=True)
+    parts, characters = _divide(network.encoder, nothing_known, types, own)
+    return Attributions(
+        words=(gradients * change).sum(3),
+        difference=difference.view(n_words, n_heads).t(),
+        parts=torch.cat([unknown, parts], 2),
+        characters=characters,
+    )
 
 
-def _log_probabilities(network: LSTMTagger, words: Tensor, labels: Tensor) -> Tensor:
-    """*Shape:* ``words (n_sentences, n_words, width)``, result ``(n_sentences, n_words)``"""
-    n_sentences, n_words, _ = words.shape
-    sentences = Sentences.from_lengths(torch.full((n_sentences,), n_words))
-    parts = words.flatten(0, 1).chunk(len(network.members), 1)
-    members = [member(part, sentences, 0.0, torch.float32) for member, part in zip(network.members, parts)]
-    logits = torch.stack(members).mean(0).unflatten(0, (n_sentences, n_words))
-    heads = logits.split(list(network.sizes.n_labels.values()), 2)
+def average_word(encoder: WordEncoder, types: WordTypes, weights: numpy.ndarray) -> Tensor:
+    """Make the vector of the average word.
+
+    :param types: the words that are averaged.
+    :param weights: how much each of them counts. *Shape:* ``(n_types,)``
+    :returns: *Shape:* ``(encoder.width,)``
+    """
+    shares = torch.from_numpy(weights / weights.sum()).float()
+    if not encoder.mixes:
+        vectors: Tensor = shares @ encoder(types)
+        return vectors
+    unmixed: List[Tensor] = []
+    handle = encoder.mixes[0].register_forward_pre_hook(lambda mix, inputs: unmixed.append(inputs[0]))
+    try:
+        encoder(types)
+    finally:
+        handle.remove()
+    average = shares @ unmixed[0]
+    return torch.cat([mix(average) for mix in encoder.mixes])
+
+
+def _log_probabilities(network: LSTMTagger, features: Tensor, labels: Tensor) -> Tensor:
+    """*Shape:* ``features (n_members, n_words, n_points, width)``, result ``(n_words, n_points, n_heads)``"""
+    n_points = features.shape[2]
     chosen = [
-        head.log_softmax(2).gather(2, column.expand(n_sentences, -1).unsqueeze(2)).squeeze(2)
-        for head, column in zip(heads, labels.t())
+        logits.log_softmax(2).gather(2, column.view(-1, 1, 1).expand(-1, n_points, 1))
+        for logits, column in zip(score_labels(network, features), labels.t())
     ]
-    return torch.stack(chosen).sum(0)
+    return torch.cat(chosen, dim=2)
 
 
-def _integrate(
-    score: Callable[[Tensor], Tensor], start: Tensor, change: Tensor, n_points: int
-) -> Tuple[Tensor, Tensor]:
-    """Average each score's gradient over a path, and find by how much the score changes along it.
+def _average_gradients(
+    network: LSTMTagger, start: Tensor, change: Tensor, labels: Tensor, wanted: Tensor, n_points: int
+) -> Tensor:
+    """Average the gradients of some labels' log-probabilities over the path.
 
-    *Shape:* ``start`` and ``change (n_words, width)``, results ``(n_scores, n_words, width)`` and ``(n_scores,)``
+    :param wanted: which of the labels, counted word by word. *Shape:* ``(n_wanted,)``
+    :returns: *Shape:* ``(n_wanted, n_words, width)``
     """
     points, weights = _gauss_legendre(n_points)
-    path = (start + points.view(-1, 1, 1) * change).requires_grad_()
-    # shape: (n_points, n_scores)
-    scores = score(path)
-    gradients = [torch.autograd.grad(mean, path, retain_graph=True)[0].sum(0) for mean in weights @ scores]
-    with torch.no_grad():
-        difference = score(torch.stack([start, start + change]))
-    return torch.stack(gradients), difference[1] - difference[0]
+    path = start.unsqueeze(1) + points.unsqueeze(1) * change.unsqueeze(1)
+    states, features = trace_sentence(network, path)
+    features.requires_grad_()
+    # A word's labels are read from its own features alone, so that one pass finds the gradients of all words.
+    scores = weights @ _log_probabilities(network, features, labels)
+    by_features = [torch.autograd.grad(head.sum(), features, retain_graph=True)[0] for head in scores.unbind(1)]
+    gradients = []
+    for some in wanted.split(max(1, N_ROWS // n_points)):
+        at_heads = features.new_zeros(len(some), *features.shape)
+        for gradient, label in zip(at_heads, some.tolist()):
+            word, head = divmod(label, len(by_features))
+            gradient[:, word] = by_features[head][:, word]
+        gradients.append(trace_back(network, states, at_heads).sum(2))
+    return torch.cat(gradients)
 
 
 def _divide(
-    encoder: WordEncoder, nothing_known: WordTypes, types: WordTypes, direction: Tensor, n_points: int
+    encoder: WordEncoder, nothing_known: WordTypes, types: WordTypes, directions: Tensor
 ) -> Tuple[Tensor, Tensor]:
-    """Divide how far each word's vector goes in a direction among what the vector is made of.
+    """Divide how far each word's vector goes in some directions among what the vector is made of.
 
-    *Shape:* ``direction (n_words, width)``, results ``(n_words, n_parts)`` and ``(n_words, n_positions)``
+    *Shape:* ``directions (n_heads, n_words, width)``, results ``(n_heads, n_words, n_parts)`` and
+    ``(n_heads, n_words, n_positions)``
     """
-    points, weights = _gauss_legendre(n_points)
+    points, weights = _gauss_legendre(N_POINTS_OF_WORD)
     starts, ends = _embed(encoder, nothing_known), _embed(encoder, types)
     changes = [end - start for start, end in zip(starts, ends)]
-    totals = [torch.zeros_like(change[..., 0]) for change in changes]
+    totals = [change.new_zeros(len(directions), *change.shape[:-1]) for change in changes]
     for point, weight in zip(points, weights):
         embeddings = [(start + point * change).requires_grad_() for start, change in zip(starts, changes)]
-        gradients = torch.autograd.grad(_encode(encoder, types, embeddings), embeddings, direction)
-        for i, (gradient, change) in enumerate(zip(gradients, changes)):
-            totals[i] += weight * (gradient * change).sum(-1)
-    characters = torch.zeros(len(direction), 0)
+        vectors = _encode(encoder, types, embeddings)
+        for head, direction in enumerate(directions):
+            gradients = torch.autograd.grad(vectors, embeddings, direction, retain_graph=True)
+            for total, gradient, change in zip(totals, gradients, changes):
+                total[head] += weight * (gradient * change).sum(-1)
+    characters = directions.new_zeros(*directions.shape[:2], 0)
     if encoder.characters is not None:
         # The characters are read twice, from the left and from the right, and the steps come first.
         from_left, from_right, *totals = totals
         last = (types.characters > 0).sum(1, keepdim=True) - 1
-        places = (last - torch.arange(types.characters.shape[1])).clamp(min=0)
-        characters = from_left.t().scatter_add(1, places, from_right.t())
-        totals.insert(1 + len(encoder.affixes), characters.sum(1))
+        places = (last - torch.arange(types.characters.shape[1])).clamp(min=0).expand(len(directions), -1, -1)
+        characters = from_left.transpose(1, 2).scatter_add(2, places, from_right.transpose(1, 2))
+        totals.insert(1 + len(encoder.affixes), characters.sum(2))
     if encoder.corrections is not None:
         correction = totals.pop(-2)
         totals[-1] += correction
-    return torch.stack(totals, 1), characters
+    return torch.stack(totals, 2), characters
 
 
 def _embed(encoder: WordEncoder, types: WordTypes) -> List[Tensor]:

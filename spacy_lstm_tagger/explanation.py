@@ -12,7 +12,7 @@ from .component import LSTMTaggerPipe, find_tagger
 from .lexicon import KnownWord, Lexicon, known_words, look_up_on_cpu
 from .network import LSTMTagger
 from .page import render_page
-from .recurrence import QUANTITIES, trace_sentence, trace_spelling
+from .recurrence import QUANTITIES, score_labels, trace_sentence, trace_spelling
 from .shim import get_shim
 from .tagging import to_tensor, windows_of
 
@@ -41,17 +41,17 @@ class Explanation(NamedTuple):
         n_labels of all heads).
     left_out (Dict[str, numpy.ndarray]): For each head the change in the log-probability of a word's label (column) if
         another word (row) is left out of its sentence. NaN for the word itself. float32, shape (n_words, n_words).
-    attributions (numpy.ndarray): What each word (column) adds to the log-probability of a word's labels (row), summed
-        over the heads: integrated gradients, see `attribution`. float32, shape (n_words, n_words).
-    differences (numpy.ndarray): What the rows of `attributions` add up to: the log-probability of the word's labels,
-        less what it would be if all were the average word. float32, shape (n_words,).
+    attributions (Dict[str, numpy.ndarray]): For each head what each word (column) adds to the log-probability of a
+        word's label (row): integrated gradients, see `attribution`. float32, shape (n_words, n_words).
+    differences (Dict[str, numpy.ndarray]): For each head what the rows of `attributions` add up to: the log-probability
+        of the word's label, less what it would be if all were the average word. float32, shape (n_words,).
     part_names (List[str]): What a word's part is made up of: that of an unknown word of its length, and what the
         network reads of it.
-    parts (numpy.ndarray): What each of these adds to the word's own labels: together the diagonal of `attributions`.
-        float32, shape (n_words, n_parts).
+    parts (Dict[str, numpy.ndarray]): For each head what each of these adds to the word's own label: together the
+        diagonal of `attributions`. float32, shape (n_words, n_parts).
     spelling (List[str]): The characters of each word that the network reads. Empty without characters.
-    characters (List[numpy.ndarray]): What each of them adds, together the part "characters". For each word float32,
-        shape (n_characters,).
+    characters (Dict[str, List[numpy.ndarray]]): For each head what each of them adds, together the part "characters".
+        For each word float32, shape (n_characters,).
     spellings (List[numpy.ndarray]): Gates and states of the LSTMs that read the words' characters. For each word
         float32, shape (2, 6, n_characters, width / 2).
     lexicon (List[KnownWord]): What is known of each word.
@@ -68,12 +68,12 @@ class Explanation(NamedTuple):
     unit_order: numpy.ndarray
     logits: numpy.ndarray
     left_out: Dict[str, numpy.ndarray]
-    attributions: numpy.ndarray
-    differences: numpy.ndarray
+    attributions: Dict[str, numpy.ndarray]
+    differences: Dict[str, numpy.ndarray]
     part_names: List[str]
-    parts: numpy.ndarray
+    parts: Dict[str, numpy.ndarray]
     spelling: List[str]
-    characters: List[numpy.ndarray]
+    characters: Dict[str, List[numpy.ndarray]]
     spellings: List[numpy.ndarray]
     lexicon: List[KnownWord]
 
@@ -149,19 +149,25 @@ def explain(
         unit_order=order_units(states),
         logits=numpy.concatenate([part.logits for part in parts]),
         left_out=_leave_out(tagger, sentences, probabilities, chosen),
-        attributions=_block_diagonal([part.attributions for part in parts]),
-        differences=numpy.concatenate([part.differences for part in parts]),
+        attributions={
+            head: _block_diagonal([part.attributions[i] for part in parts]) for i, head in enumerate(probabilities)
+        },
+        differences={
+            head: numpy.concatenate([part.differences[i] for part in parts]) for i, head in enumerate(probabilities)
+        },
         part_names=_part_names(tagger, network),
-        parts=numpy.concatenate([part.parts for part in parts]),
+        parts={head: numpy.concatenate([part.parts[i] for part in parts]) for i, head in enumerate(probabilities)},
         spelling=[tagger.vocabulary.shorten(word) if network.encoder.characters else "" for word in words],
-        characters=[scores for part in parts for scores in part.characters],
+        characters={
+            head: [scores for part in parts for scores in part.characters[i]] for i, head in enumerate(probabilities)
+        },
         spellings=[spelling for part in parts for spelling in part.spellings],
         lexicon=lexicon.look_up(words),
     )
 
 
 class _Sentence(NamedTuple):
-    """The fields of `Explanation` that come from the network, for one sentence."""
+    """The fields of `Explanation` that come from the network, for one sentence. The heads come in their order."""
 
     vectors: numpy.ndarray
     states: numpy.ndarray
@@ -169,7 +175,7 @@ class _Sentence(NamedTuple):
     attributions: numpy.ndarray
     differences: numpy.ndarray
     parts: numpy.ndarray
-    characters: List[numpy.ndarray]
+    characters: List[List[numpy.ndarray]]
     spellings: List[numpy.ndarray]
 
 
@@ -198,11 +204,11 @@ def _explain_sentence(
     return _Sentence(
         vectors=vectors.unflatten(1, (len(network.members), -1)).transpose(0, 1).numpy(),
         states=trace.states.numpy(),
-        logits=trace.logits.numpy(),
+        logits=numpy.concatenate([logits.numpy() for logits in score_labels(network, trace.features)], axis=1),
         attributions=attributions.words.numpy(),
         differences=attributions.difference.numpy(),
         parts=attributions.parts.numpy(),
-        characters=[row[:length].numpy() for row, length in zip(attributions.characters, lengths)],
+        characters=[[row[:length].numpy() for row, length in zip(rows, lengths)] for rows in attributions.characters],
         spellings=spellings,
     )
 

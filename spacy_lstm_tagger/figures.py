@@ -217,9 +217,9 @@ def with_probability(judgements: Sequence[Judgement]) -> Tuple[List[float], List
     return [probability for probability, _ in sure], [is_right for _, is_right in sure]
 
 
-def percent(share: float) -> str:
+def percent(share: float, digits: int = 2) -> str:
     """RETURNS (str): A share in percent; "-" if there is none."""
-    return "-" if isnan(share) else f"{100 * share:.2f}"
+    return "-" if isnan(share) else f"{100 * share:.{digits}f}"
 
 
 def _make_groups_figure(

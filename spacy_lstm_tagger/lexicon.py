@@ -4,6 +4,7 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 import numpy
 
+from .attribution import average_word
 from .component import LSTMTaggerPipe
 from .network import LSTMTagger, WordTypes
 from .tagging import look_up_types
@@ -44,8 +45,12 @@ class Lexicon:
 
     @property
     def average(self) -> numpy.ndarray:
-        """RETURNS (numpy.ndarray): The words' average vector. float32, shape (width,)."""
-        return self._vectors.mean(axis=0)
+        """RETURNS (numpy.ndarray): The vector of the average word, see `attribution`. Words are weighted by their
+        frequency. float32, shape (width,)."""
+        types = look_up_on_cpu(self._tagger, list(self._by_form.values()))
+        counts = 1 + self._tagger.vocabulary.word_counts[types.words.numpy()]
+        vector: numpy.ndarray = average_word(self._network.encoder, types, counts).numpy()
+        return vector
 
     def look_up(self, words: List[str]) -> List[KnownWord]:
         """Find what is known of words.

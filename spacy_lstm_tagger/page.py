@@ -1,7 +1,7 @@
 """An explanation as a page that is complete in itself: no network, no build step, readable without JavaScript.
 
-All that is shown is in the HTML that is written here, but for the numbers of a single unit and the bars of a single
-word, which the script on the page works and draws. Otherwise it only picks what is seen.
+All that is shown is in the HTML that is written here, but for the numbers of a unit that the reader picks and the bars
+of a single word, which the script on the page works and draws. Otherwise it only picks what is seen.
 """
 
 import base64
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequenc
 
 import numpy
 
+from .equations import cells_before, render_equations
 from .labels import NAMES
 from .panels import render_decision, render_knowledge, render_parts
 from .recurrence import QUANTITIES
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 MOST_COLUMNS = 12
 # What the script works the states from.
 GATES = ("forget", "input", "candidate", "output")
-LEGENDS = {"word": "Word", "member": "Network", "layer": "Layer", "direction": "Direction"}
+LEGENDS = {"word": "Word", "member": "Network", "layer": "Layer", "direction": "Direction", "head": "Label"}
 
 
 class Picked(NamedTuple):
@@ -65,8 +66,9 @@ def render_page(explanation: "Explanation") -> str:
         direction_choice=_choice("direction", directions),
         networks="".join(render_network(explanation, member) for member in range(n_members)),
         decisions=_render_words(explanation, ": the likeliest labels", render_decision),
-        gates="".join(render_gates(explanation, *place) for place in places),
+        gates="".join(_render_lstm(explanation, *place) for place in places),
         unit_table=_unit_table(explanation),
+        head_choice=_choice("head", [NAMES[head] for head in heads_of(explanation)]),
         reasons=render_reasons(explanation),
         parts=_render_words(explanation, ": what its labels lean on", render_parts),
         matrices=render_matrices(explanation),
@@ -76,12 +78,14 @@ def render_page(explanation: "Explanation") -> str:
 
 
 def pick(explanation: "Explanation") -> Picked:
-    """Pick the word whose labels lean most on another word, and the unit that says most of it in the last layer."""
+    """Pick the word whose labels lean most on another word, and the unit of the last layer whose memory it
+    changes most."""
     changes = numpy.sum([numpy.nan_to_num(change) for change in explanation.left_out.values()], axis=0)
     word = int(changes.min(axis=0).argmin())
     layer = explanation.states.shape[1] - 1
-    hidden = explanation.states[0, layer, 0, QUANTITIES.index("hidden"), word]
-    return Picked(word, layer, int(numpy.abs(hidden).argmax()))
+    cell = explanation.states[0, layer, 0, QUANTITIES.index("cell"), word]
+    change = numpy.abs(cell - cells_before(explanation, 0, layer, 0)[word])
+    return Picked(word, layer, int(change.argmax()))
 
 
 def _numbers(explanation: "Explanation", picked: Picked) -> Dict[str, Any]:
@@ -94,8 +98,10 @@ def _numbers(explanation: "Explanation", picked: Picked) -> Dict[str, Any]:
         "gates": base64.b64encode(gates.astype("<f4").tobytes()).decode("ascii"),
         "order": explanation.unit_order.tolist(),
         "labels": {head: explanation.chosen[head] for head in heads_of(explanation)},
-        "leftOut": {head: _round(explanation.left_out[head].T) for head in heads_of(explanation)},
-        "adds": _round(explanation.attributions),
+        "bars": {
+            **{f"leftOut {head}": _round(explanation.left_out[head].T) for head in heads_of(explanation)},
+            **{f"adds {head}": _round(explanation.attributions[head]) for head in heads_of(explanation)},
+        },
         "picked": picked._asdict(),
     }
 
@@ -133,6 +139,13 @@ def _render_words(explanation: "Explanation", title: str, render: Any) -> str:
         heading = f'<h3>“<span dir="auto">{html.escape(word)}</span>”{title}</h3>'
         panels.append(f'<div data-word="{i}">{heading}{render(explanation, i)}</div>')
     return "".join(panels)
+
+
+def _render_lstm(explanation: "Explanation", member: int, layer: int, direction: int) -> str:
+    """Render the gates and the equations of one LSTM; the script shows those of the picked one."""
+    figures = [render(explanation, member, layer, direction) for render in (render_gates, render_equations)]
+    place = f'data-member="{member}" data-layer="{layer}" data-direction="{direction}"'
+    return f'<div class="gates" {place}>{"".join(figures)}</div>'
 
 
 def _unit_table(explanation: "Explanation") -> str:

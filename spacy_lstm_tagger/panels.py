@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 N_LABELS = 5
 N_REASONS = 3
+LEAST_CHANGE = 0.005  # what is shown as more than 0.00
 
 
 def render_decision(explanation: "Explanation", word: int) -> str:
@@ -29,27 +30,28 @@ def render_decision(explanation: "Explanation", word: int) -> str:
 
 
 def render_parts(explanation: "Explanation", word: int) -> str:
-    """Render in words what a word's labels lean on, and how its own part is made up."""
-    reasons = []
-    for head in heads_of(explanation):
+    """Render in words what a word's labels lean on, and how its own part is made up, for each head."""
+    reasons, shares = [], []
+    name = html.escape(explanation.words[word])
+    for number, head in enumerate(heads_of(explanation)):
+        label = html.escape(explanation.chosen[head][word])
         changes = explanation.left_out[head][:, word]
         order = numpy.argsort(-numpy.abs(changes), kind="stable")[:N_REASONS]  # NaN comes last
         most = [
             f"“{html.escape(explanation.words[other])}” {format_signed(changes[other])}"
             for other in order.tolist()
-            if changes[other]
+            if abs(changes[other]) >= LEAST_CHANGE
         ]
-        if len(explanation.words) > 1 and most:
-            label = html.escape(explanation.chosen[head][word])
-            reasons.append(f"<li>{NAMES[head]} {label}: most change without {', '.join(most)}</li>")
-    own, total = explanation.parts[word], explanation.differences[word]
-    bars = zip(explanation.part_names, _shares(own), map(format_signed, own))
-    caption = (
-        f"“{html.escape(explanation.words[word])}” itself adds {format_signed(own.sum())} of {format_signed(total)} to "
-        "its own labels"
-    )
+        if most:
+            reasons.append(
+                f'<li data-head="{number}">{NAMES[head]} {label}: most change without {", ".join(most)}</li>'
+            )
+        own, total = explanation.parts[head][word], explanation.differences[head][word]
+        bars = zip(explanation.part_names, _shares(own), map(format_signed, own))
+        caption = f"“{name}” itself adds {format_signed(own.sum())} of {format_signed(total)} to {NAMES[head]} {label}"
+        shares.append(f'<div data-head="{number}">{_bars(caption, bars, "signed")}</div>')
     spelling = _spelling(explanation, word) if explanation.spelling[word] else ""
-    return f'<ul>{"".join(reasons)}</ul><div class="tables">{_bars(caption, bars, "signed")}{spelling}</div>'
+    return f'<ul>{"".join(reasons)}</ul><div class="tables">{"".join(shares)}{spelling}</div>'
 
 
 def render_knowledge(explanation: "Explanation", word: int) -> str:
@@ -68,13 +70,16 @@ def render_knowledge(explanation: "Explanation", word: int) -> str:
 
 def _spelling(explanation: "Explanation", word: int) -> str:
     """What the character LSTMs read, and what each character adds."""
-    scores = explanation.characters[word]
-    letters = [
-        f'<td style="--v:{share:.2f}" class="{_sign(share)}"><b>{html.escape(letter)}</b><small>{format_signed(value)}'
-        "</small></td>"
-        for letter, share, value in zip(explanation.spelling[word], _shares(scores), scores)
-    ]
-    rows = [f'<tr><th scope="row">adds</th>{"".join(letters)}</tr>']
+    rows = []
+    for number, head in enumerate(heads_of(explanation)):
+        scores = explanation.characters[head][word]
+        letters = [
+            f'<td style="--v:{share:.2f}" class="{_sign(share)}"><b>{html.escape(letter)}</b>'
+            f"<small>{format_signed(value)}</small></td>"
+            for letter, share, value in zip(explanation.spelling[word], _shares(scores), scores)
+        ]
+        name = f"adds to {NAMES[head]}"
+        rows.append(f'<tr data-head="{number}"><th scope="row">{name}</th>{"".join(letters)}</tr>')
     for (arrow, name), states in zip(DIRECTIONS.items(), explanation.spellings[word]):
         hidden = states[QUANTITIES.index("hidden")]
         n_characters, n_units = hidden.shape

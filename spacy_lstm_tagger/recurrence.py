@@ -15,30 +15,40 @@ QUANTITIES = ("forget", "input", "candidate", "cell", "output", "hidden")
 
 
 class Trace(NamedTuple):
-    """What members of a network did with a sentence.
+    """What members of a network did with a sentence, or with a batch of sentences of one length.
 
-    *Shape:* ``states (n_members, depth, n_directions, len(QUANTITIES), n_words, hidden_width)``, those of an LSTM that
-    reads leftwards at their word's place too, and ``logits (n_words, n_labels)``, averaged over the members, the heads
-    side by side.
+    *Shape:* ``states (n_members, depth, n_directions, len(QUANTITIES), n_words, ..., hidden_width)``, those of an LSTM
+    that reads leftwards at their word's place too, and ``features (n_members, n_words, ..., width)``: what the heads
+    read.
     """
 
     states: Tensor
-    logits: Tensor
+    features: Tensor
 
 
 def trace_sentence(network: LSTMTagger, words: Tensor) -> Trace:
     """Let a network read a sentence.
 
     :param network: whose weights.
-    :param words: what its encoder says of each word. *Shape:* ``(n_words, encoder.width)``
+    :param words: what its encoder says of each word. *Shape:* ``(n_words, ..., encoder.width)``
     """
-    states, logits = zip(
-        *(
-            _trace_member(cast(Member, m), part)
-            for m, part in zip(network.members, words.chunk(len(network.members), 1))
-        )
-    )
-    return Trace(torch.stack(states), torch.stack(logits).mean(0))
+    parts = words.chunk(len(network.members), -1)
+    members = [_trace_member(cast(Member, member), part) for member, part in zip(network.members, parts)]
+    return Trace(*map(torch.stack, zip(*members)))
+
+
+def score_labels(network: LSTMTagger, features: Tensor) -> List[Tensor]:
+    """Let each head score its labels.
+
+    :param network: whose weights.
+    :param features: as in :class:`Trace`.
+    :returns: for each head the average of the members' logits. *Shape:* ``(n_words, ..., n_labels)``
+    """
+    members = [cast(Member, member).heads for member in network.members]
+    return [
+        torch.stack([heads[name](part) for heads, part in zip(members, features)]).mean(0)
+        for name in network.sizes.n_labels
+    ]
 
 
 def trace_spelling(encoder: CharacterEncoder, characters: Tensor) -> Tensor:
@@ -48,47 +58,52 @@ def trace_spelling(encoder: CharacterEncoder, characters: Tensor) -> Tensor:
     :param characters: rows of the character table. *Shape:* ``(n_characters,)``
     :returns: the states in both directions. *Shape:* ``(2, len(QUANTITIES), n_characters, width / 2)``
     """
-    return _trace_directions(encoder.directions, encoder.embedding(characters))
+    return _stack(_trace_directions(encoder.directions, encoder.embedding(characters)))
 
 
-def step_through(lstm: nn.LSTM, inputs: Tensor) -> Tensor:
+def step_through(lstm: nn.LSTM, inputs: Tensor) -> Tuple[Tensor, ...]:
     """Take an LSTM's steps from the first input to the last, from a state of zeros.
 
     :param lstm: of one layer and one direction.
-    :param inputs: *Shape:* ``(n_steps, width)``
-    :returns: the gates and the states of each step. *Shape:* ``(len(QUANTITIES), n_steps, hidden_width)``
+    :param inputs: *Shape:* ``(n_steps, ..., width)``
+    :returns: each of :data:`QUANTITIES`, at each step. *Shape:* ``(n_steps, ..., hidden_width)``
     """
     weights = dict(lstm.named_parameters())
-    cell = hidden = inputs.new_zeros(lstm.hidden_size)
+    cell = hidden = inputs.new_zeros(*inputs.shape[1:-1], lstm.hidden_size)
+    from_inputs = inputs @ weights["weight_ih_l0"].t() + weights["bias_ih_l0"] + weights["bias_hh_l0"]
     steps = []
-    for step in inputs:
-        gates = weights["weight_ih_l0"] @ step + weights["bias_ih_l0"]
-        gates = gates + weights["weight_hh_l0"] @ hidden + weights["bias_hh_l0"]
-        i, f, g, o = gates.chunk(4)
+    for from_input in from_inputs:
+        gates = from_input + hidden @ weights["weight_hh_l0"].t()
+        i, f, g, o = gates.chunk(4, -1)
         i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
         cell = f * cell + i * g
         hidden = o * cell.tanh()
-        steps.append(torch.stack([f, i, g, cell, o, hidden]))
-    return torch.stack(steps, dim=1)
+        steps.append((f, i, g, cell, o, hidden))
+    return tuple(map(torch.stack, zip(*steps)))
 
 
 def _trace_member(member: Member, words: Tensor) -> Tuple[Tensor, Tensor]:
-    """*Shape:* ``(depth, n_directions, len(QUANTITIES), n_words, hidden_width)``, ``(n_words, n_labels)``"""
+    """*Shape:* ``(depth, n_directions, len(QUANTITIES), n_words, ..., hidden_width)``, ``(n_words, ..., width)``"""
     hidden = words
     states = []
     for layer in member.layers:
         layer = cast(LSTMLayer, layer)
-        states.append(_trace_directions(layer.directions, hidden))
-        # shape: (n_words, n_directions * hidden_width)
-        outputs = torch.cat(list(states[-1][:, QUANTITIES.index("hidden")]), dim=1)
+        directions = _trace_directions(layer.directions, hidden)
+        states.append(_stack(directions))
+        # shape: (n_words, ..., n_directions * hidden_width)
+        outputs = torch.cat([quantities[QUANTITIES.index("hidden")] for quantities in directions], dim=-1)
         hidden = outputs + hidden if layer.residual else outputs
     if member.skip:
-        hidden = torch.cat([hidden, words], dim=1)
-    return torch.stack(states), torch.cat([head(hidden) for head in member.heads.values()], dim=1)
+        hidden = torch.cat([hidden, words], dim=-1)
+    return torch.stack(states), hidden
 
 
-def _trace_directions(lstms: Sequence[nn.LSTM], inputs: Tensor) -> Tensor:
+def _trace_directions(lstms: Sequence[nn.LSTM], inputs: Tensor) -> List[Tuple[Tensor, ...]]:
     """The first LSTM reads rightwards, the second, if there is one, leftwards."""
-    states: List[Tensor] = [step_through(lstms[0], inputs)]
-    states += [step_through(lstm, inputs.flip(0)).flip(1) for lstm in lstms[1:]]
-    return torch.stack(states)
+    directions = [step_through(lstms[0], inputs)]
+    directions += [tuple(states.flip(0) for states in step_through(lstm, inputs.flip(0))) for lstm in lstms[1:]]
+    return directions
+
+
+def _stack(directions: List[Tuple[Tensor, ...]]) -> Tensor:
+    return torch.stack([torch.stack(quantities) for quantities in directions])

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Iterable, List, NamedTuple
 
 import numpy
 
+from .figures import percent
 from .heat_map import draw
 from .labels import NAMES
 from .recurrence import QUANTITIES
@@ -88,37 +89,45 @@ def render_gates(explanation: "Explanation", member: int, layer: int, direction:
         picture = draw(values[:, order].T, largest, signed=shown.is_signed)
         rows.append(_row(label, f'<div class="map"><img alt="{description}" src="{picture}"></div>', "heat"))
     rows.append(_word_row(explanation))
-    return (
-        f'<div class="gates" data-member="{member}" data-layer="{layer}" data-direction="{direction}">'
-        f"<h3>{title}</h3>{_sheet(explanation, f'Heat maps of {title}', rows)}</div>"
-    )
+    return f"<h3>{title}</h3>{_sheet(explanation, f'Heat maps of {title}', rows)}"
 
 
 def render_reasons(explanation: "Explanation") -> str:
-    """Render the places for what the picked word's labels lean on; the script draws them."""
+    """Render for each head the places for what the picked word's label leans on; the script draws them."""
     empty = '<span class="bar"><em></em></span>' * len(explanation.words)
-    rows = [_word_row(explanation)]
-    for head in heads_of(explanation):
-        label = f'<b>{NAMES[head]}</b><small>change if left out</small><small data-label="{head}"></small>'
-        rows.append(_row(label, f'<div class="bars" data-bars="{head}">{empty}</div>', "reason"))
-    label = "<b>Adds</b><small>integrated gradients, all labels together</small>"
-    rows.append(_row(label, f'<div class="bars" data-bars="adds">{empty}</div>', "reason"))
-    return _sheet(explanation, "What each word does to the labels of the picked word", rows)
+    sheets = []
+    for number, head in enumerate(heads_of(explanation)):
+        rows = [_word_row(explanation)]
+        for kind, name, meaning in (
+            ("leftOut", "Change if left out", "of the log-probability of"),
+            ("adds", "Adds", "to the log-probability of"),
+        ):
+            label = f'<b>{name}</b><small>{meaning} {NAMES[head]} <span data-label="{head}"></span></small>'
+            rows.append(_row(label, f'<div class="bars" data-bars="{kind} {head}">{empty}</div>', "reason"))
+        title = f"What each word does to the {NAMES[head]} label of the picked word"
+        sheets.append(f'<div data-head="{number}">{_sheet(explanation, title, rows)}</div>')
+    return "".join(sheets)
 
 
 def render_matrices(explanation: "Explanation") -> str:
     """Render which word leans on which, for all words at once."""
-    tables = {f"{NAMES[head]}: change if left out": explanation.left_out[head].T for head in heads_of(explanation)}
-    tables["Adds, by integrated gradients"] = explanation.attributions
     names = "".join(f'<span dir="auto">{html.escape(word)}</span>' for word in explanation.words)
     figures = []
-    for title, table in tables.items():
-        largest = float(numpy.abs(numpy.nan_to_num(table)).max())
-        picture = draw(table, largest, signed=True)
-        description = f"{title}. A row for each word that is labelled, a column for each word that it may lean on."
-        image = f'<div class="map matrix"><img alt="{description}" src="{picture}"></div>'
-        sheet = _sheet(explanation, title, [_word_row(explanation), _row(f'<div class="down">{names}</div>', image)])
-        figures.append(f"<figure><figcaption>{title} (full colour: {largest:.2f})</figcaption>{sheet}</figure>")
+    for number, head in enumerate(heads_of(explanation)):
+        for kind, table in (
+            ("change if left out", explanation.left_out[head].T),
+            ("adds, by integrated gradients", explanation.attributions[head]),
+        ):
+            title = f"{NAMES[head]}: {kind}"
+            largest = float(numpy.abs(numpy.nan_to_num(table)).max())
+            picture = draw(table, largest, signed=True)
+            description = f"{title}. A row for each word that is labelled, a column for each word that it may lean on."
+            image = f'<div class="map matrix"><img alt="{description}" src="{picture}"></div>'
+            rows = [_word_row(explanation), _row(f'<div class="down">{names}</div>', image)]
+            figures.append(
+                f'<figure data-head="{number}"><figcaption>{title} (full colour: {largest:.2f})</figcaption>'
+                f"{_sheet(explanation, title, rows)}</figure>"
+            )
     return "".join(figures)
 
 
@@ -129,12 +138,12 @@ def heads_of(explanation: "Explanation") -> List[str]:
 
 def format_percent(share: float) -> str:
     """RETURNS (str): A probability in percent."""
-    return f"{100 * share:.1f}%"
+    return f"{percent(share, 1)}%"
 
 
-def format_signed(value: float) -> str:
-    """RETURNS (str): A difference, with its sign."""
-    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+def format_signed(value: float, digits: int = 2) -> str:
+    """RETURNS (str): A number with its sign."""
+    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _sheet(explanation: "Explanation", title: str, rows: Iterable[str]) -> str:

@@ -1,10 +1,12 @@
 """Integrated gradients: complete, and the same as a plain sum over many points."""
 
+import numpy
 import pytest
 import torch
 
 from spacy_lstm_tagger import attribution
-from spacy_lstm_tagger.attribution import TOLERANCE, attribute
+from spacy_lstm_tagger.attribution import TOLERANCE, attribute, average_word
+from spacy_lstm_tagger.network import Sentences
 
 from .test_network import RICH, TEXTBOOK, make, make_types
 
@@ -22,7 +24,7 @@ def explain(sizes, n_words=6):
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.normal_(0, 0.7)  # weights as of a trained network: gates open and close
-        average = network.encoder(make_types(sizes, 50)).mean(0)
+        average = average_word(network.encoder, make_types(sizes, 50), numpy.ones(50))
     network.requires_grad_(False)
     torch.manual_seed(2)
     labels = torch.stack([torch.randint(0, n, (n_words,)) for n in sizes["n_labels"].values()], 1)
@@ -30,13 +32,13 @@ def explain(sizes, n_words=6):
 
 
 def score(network, vectors, labels):
-    """The labels' log-probabilities, summed over the heads, with plain loops."""
+    """The labels' log-probabilities, by the network's own layers. Shape (n_heads, n_words)."""
     members = vectors.chunk(len(network.members), 1)
     tokens = torch.arange(len(vectors))
-    layout = attribution.Sentences.from_lengths(torch.tensor([len(tokens)]))
+    layout = Sentences.from_lengths(torch.tensor([len(tokens)]))
     logits = sum(m(part, layout, 0.0, torch.float32) for m, part in zip(network.members, members)) / len(members)
     heads = logits.split(list(network.sizes.n_labels.values()), 1)
-    return sum(head.log_softmax(1)[tokens, labels[:, i]] for i, head in enumerate(heads))
+    return torch.stack([head.log_softmax(1)[tokens, labels[:, i]] for i, head in enumerate(heads)])
 
 
 @pytest.mark.parametrize("sizes", VARIANTS)
@@ -46,7 +48,7 @@ def test_words_add_up_to_the_difference(sizes):
     real = network.encoder(types)
     difference = score(network, real, labels) - score(network, average.expand_as(real), labels)
     torch.testing.assert_close(found.difference, difference, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(found.words.sum(1), difference, rtol=TOLERANCE, atol=TOLERANCE / 10)
+    torch.testing.assert_close(found.words.sum(2), difference, rtol=TOLERANCE, atol=TOLERANCE / 10)
 
 
 @pytest.mark.parametrize("sizes", VARIANTS)
@@ -56,12 +58,13 @@ def test_words_are_what_a_plain_sum_over_many_points_gives(sizes):
     real = network.encoder(types)
     change = real - average
     n_points = 400
-    expected = torch.zeros(len(real), len(real))
+    expected = torch.zeros_like(found.words)
     for i in range(n_points):
         vectors = (average + (i + 0.5) / n_points * change).requires_grad_()
-        for word, output in enumerate(score(network, vectors, labels)):
-            gradient = torch.autograd.grad(output, vectors, retain_graph=True)[0]
-            expected[word] += (gradient * change).sum(1) / n_points
+        for head, outputs in enumerate(score(network, vectors, labels)):
+            for word, output in enumerate(outputs):
+                gradient = torch.autograd.grad(output, vectors, retain_graph=True)[0]
+                expected[head, word] += (gradient * change).sum(1) / n_points
     torch.testing.assert_close(found.words, expected, rtol=0.02, atol=0.02)
 
 
@@ -69,38 +72,58 @@ def test_words_are_what_a_plain_sum_over_many_points_gives(sizes):
 def test_parts_add_up_to_the_word_and_characters_to_their_part(sizes):
     network, types, labels, average = explain(sizes)
     found = attribute(network, types, labels, average)
-    own = found.words.diagonal()
-    torch.testing.assert_close(found.parts.sum(1), own, rtol=0.01, atol=0.01)
-    n_parts = 2 + len(sizes["n_affixes"]) + bool(sizes["n_characters"]) + bool(sizes["vector_width"])
-    assert found.parts.shape == (6, n_parts)
+    own = found.words.diagonal(dim1=1, dim2=2)
+    torch.testing.assert_close(found.parts.sum(2), own, rtol=0.01, atol=0.01)
+    n_heads, n_parts = len(sizes["n_labels"]), 2 + len(sizes["n_affixes"])
+    assert found.parts.shape == (n_heads, 6, n_parts + bool(sizes["n_characters"]) + bool(sizes["vector_width"]))
     if sizes["n_characters"]:
-        spelling = found.parts[:, 2 + len(sizes["n_affixes"])]
-        torch.testing.assert_close(found.characters.sum(1), spelling)
-        assert not found.characters[types.characters == 0].any()
+        torch.testing.assert_close(found.characters.sum(2), found.parts[:, :, n_parts])
+        assert not found.characters[:, types.characters == 0].any()
     else:
-        assert found.characters.shape == (6, 0)
+        assert found.characters.shape == (n_heads, 6, 0)
+
+
+@pytest.mark.parametrize("sizes", VARIANTS)
+def test_average_of_one_word_is_that_word(sizes):
+    network, types, *_ = explain(sizes)
+    weights = numpy.asarray([0, 0, 3, 0, 0, 0])
+    average = average_word(network.encoder, types, weights)
+    torch.testing.assert_close(average, network.encoder(types)[2])
+
+
+def test_average_word_is_made_of_averages():
+    sizes = {**RICH, "n_characters": 0, "vector_width": 0}
+    network, types, *_ = explain(sizes)
+    weights = numpy.asarray([5, 1, 1, 1, 0, 2])
+    embeddings = [table(rows) for table, rows in zip(network.encoder.affixes, types.affixes.unbind(1))]
+    embeddings = torch.cat([network.encoder.word(types.words), *embeddings], dim=1)
+    expected = [mix(torch.tensor(weights / 10).float() @ embeddings) for mix in network.encoder.mixes]
+    torch.testing.assert_close(average_word(network.encoder, types, weights), torch.cat(expected))
 
 
 def test_word_that_is_the_average_adds_nothing():
     network, types, labels, _ = explain(RICH)
     average = network.encoder(types)[3]
-    assert not attribute(network, types, labels, average).words[:, 3].any()
+    assert not attribute(network, types, labels, average).words[:, :, 3].any()
 
 
-def test_points_double_while_sums_are_off(monkeypatch):
+def test_points_double_for_labels_whose_sums_are_off(monkeypatch):
     network, types, labels, average = explain(RICH)
     taken = []
 
-    def integrate(score, start, change, n_points):
-        taken.append(n_points)
-        return original(score, start, change, n_points)
+    def average_gradients(*arguments):
+        *_, wanted, n_points = arguments
+        taken.append((n_points, len(wanted)))
+        return original(*arguments)
 
-    original = attribution._integrate
-    monkeypatch.setattr(attribution, "_integrate", integrate)
+    original = attribution._average_gradients
+    monkeypatch.setattr(attribution, "_average_gradients", average_gradients)
     monkeypatch.setattr(attribution, "N_POINTS", 1)
     found = attribute(network, types, labels, average)
-    assert taken == [2**i for i in range(len(taken))] and len(taken) > 1
-    torch.testing.assert_close(found.words.sum(1), found.difference, rtol=TOLERANCE, atol=TOLERANCE / 10)
+    n_points, n_labels = zip(*taken)
+    assert n_points == tuple(2**i for i in range(len(taken))) and len(taken) > 1
+    assert n_labels[0] == labels.numel() and list(n_labels) == sorted(n_labels, reverse=True)
+    torch.testing.assert_close(found.words.sum(2), found.difference, rtol=TOLERANCE, atol=TOLERANCE / 10)
 
 
 def test_network_is_left_as_it_was():

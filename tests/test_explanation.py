@@ -45,12 +45,15 @@ def test_shapes_are_as_documented(explanation):
     assert explanation.vectors.shape == (2, n_words, SMALL_MODEL["mix_width"])
     assert explanation.logits.shape == (n_words, sum(n_labels))
     assert explanation.sentence.tolist() == [0] * n_words
-    assert explanation.attributions.shape == (n_words, n_words)
-    assert explanation.parts.shape == (n_words, len(explanation.part_names))
+    for head in HEADS:
+        assert explanation.attributions[head].shape == (n_words, n_words)
+        assert explanation.differences[head].shape == (n_words,)
+        assert explanation.parts[head].shape == (n_words, len(explanation.part_names))
+        assert [len(scores) for scores in explanation.characters[head]] == [len(word) for word in WORDS]
     assert explanation.spelling == WORDS
-    assert [len(scores) for scores in explanation.characters] == [len(word) for word in WORDS]
     assert [states.shape for states in explanation.spellings] == [(2, 6, len(word), 4) for word in WORDS]
-    for array in (explanation.states, explanation.logits, explanation.attributions, *explanation.left_out.values()):
+    by_head = [*explanation.attributions.values(), *explanation.left_out.values()]
+    for array in (explanation.states, explanation.logits, *by_head):
         assert array.dtype == "float32"
 
 
@@ -74,12 +77,14 @@ def test_leaving_out_is_tagging_again_one_by_one(trained, explanation):
             assert numpy.isnan(explanation.left_out[head][left_out, left_out])
 
 
-def test_attributions_add_up(explanation):
-    numpy.testing.assert_allclose(explanation.attributions.sum(1), explanation.differences, rtol=0.01, atol=0.001)
-    numpy.testing.assert_allclose(explanation.parts.sum(1), explanation.attributions.diagonal(), rtol=0.01, atol=0.01)
+@pytest.mark.parametrize("head", HEADS)
+def test_attributions_add_up(explanation, head):
+    attributions, parts = explanation.attributions[head], explanation.parts[head]
+    numpy.testing.assert_allclose(attributions.sum(1), explanation.differences[head], rtol=0.01, atol=0.001)
+    numpy.testing.assert_allclose(parts.sum(1), attributions.diagonal(), rtol=0.01, atol=0.01)
+    spelled = [scores.sum() for scores in explanation.characters[head]]
     at = explanation.part_names.index("characters")
-    spelled = [scores.sum() for scores in explanation.characters]
-    numpy.testing.assert_allclose(spelled, explanation.parts[:, at], atol=1e-4)
+    numpy.testing.assert_allclose(spelled, parts[:, at], atol=1e-4)
 
 
 def test_words_are_known_or_not(explanation):
@@ -114,8 +119,10 @@ def test_sentences_are_read_apart(trained):
     alone = explain(nlp, "The dog ate .", candidates=candidates)
     assert both.sentence.tolist() == [0, 0, 1, 1, 1, 1]
     numpy.testing.assert_array_equal(both.states[..., 2:, :], alone.states)
-    numpy.testing.assert_allclose(both.attributions[2:, 2:], alone.attributions, rtol=0.02, atol=0.02)
-    assert not both.attributions[:2, 2:].any() and not both.left_out["tag"][:2, 2:].any()
+    for head in HEADS:
+        attributions = both.attributions[head]
+        numpy.testing.assert_allclose(attributions[2:, 2:], alone.attributions[head], rtol=0.02, atol=0.02)
+        assert not attributions[:2, 2:].any() and not both.left_out[head][:2, 2:].any()
 
 
 def test_components_after_the_tagger_change_nothing(trained):

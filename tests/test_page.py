@@ -1,5 +1,6 @@
 """The page as a file: complete in itself, well formed, readable without JavaScript."""
 
+import html
 import json
 import re
 from html.parser import HTMLParser
@@ -10,6 +11,7 @@ from spacy.tokens import Doc
 from spacy.util import load_config
 
 from spacy_lstm_tagger.explanation import explain
+from spacy_lstm_tagger.recurrence import QUANTITIES
 
 from .conftest import ROOT, make_pipeline
 
@@ -95,6 +97,32 @@ def test_there_is_a_map_of_every_gate_and_state(explanation, page):
     panels = re.findall(r'<div class="gates" data-member="(\d)" data-layer="(\d)" data-direction="(\d)">', page)
     assert len(set(panels)) == n_members * depth * n_directions
     assert page.count('<div class="row heat">') == len(panels) * n_quantities
+
+
+def test_equations_are_worked_without_the_script(explanation, page):
+    """For the unit that moves most at each word, in each LSTM, with the numbers of the forward pass."""
+    number = r"(-?\d+\.\d{4})"
+    pattern = (
+        rf'dir="auto">([^<]*)</th><td>(\d+)</td><td>{number} = {number} · {number} \+ {number} · {number}</td>'
+        rf"<td>{number} = {number} · tanh {number}</td>"
+    )
+    found = re.findall(pattern, page.replace("\N{MINUS SIGN}", "-"))
+    n_members, depth, n_directions, _, n_words, _ = explanation.states.shape
+    assert len(found) == n_members * depth * n_directions * n_words
+    states = explanation.states.transpose(0, 1, 2, 4, 3, 5).reshape(-1, len(QUANTITIES), explanation.states.shape[-1])
+    for row, (word, unit, *numbers) in enumerate(found):
+        c, f, before, i, g, h, o, again = map(float, numbers)
+        lstm, place = divmod(row, n_words)
+        assert html.unescape(word) == WORDS[place] and again == c
+        step = -1 if lstm % n_directions else 1
+        is_first = place == (0 if step == 1 else n_words - 1)
+        cells = numpy.zeros_like(states[row, 3]) if is_first else states[row - step, 3]
+        assert int(unit) == numpy.abs(states[row, 3] - cells).argmax()
+        shown = [f, i, g, c, o, h, before]
+        expected = [*states[row, :, int(unit)], cells[int(unit)]]
+        numpy.testing.assert_allclose(shown, expected, rtol=0, atol=0.5e-4 + 2e-6)
+        assert f * before + i * g == pytest.approx(c, abs=3e-4)
+        assert o * numpy.tanh(c) == pytest.approx(h, abs=2e-4)
 
 
 def test_script_gets_the_gates_of_the_network(explanation, page):

@@ -10,6 +10,7 @@ from spacy.util import load_config
 from spacy_lstm_tagger.explanation import explain
 from spacy_lstm_tagger.page import pick
 from spacy_lstm_tagger.recurrence import QUANTITIES
+from spacy_lstm_tagger.sheets import HEADS
 
 from .conftest import ROOT, make_pipeline
 
@@ -109,7 +110,7 @@ def test_picked_numbers_are_those_of_numpy(page, explanation, word, member, laye
         choose(page, name, value)
     choose_unit(page, unit)
     check_numbers(page, explanation, word, member, layer, direction, unit)
-    for panel in page.find_elements(by.CSS_SELECTOR, "[data-word]"):
+    for panel in page.find_elements(by.CSS_SELECTOR, "div[data-word]"):
         assert panel.is_displayed() == (panel.get_attribute("data-word") == str(word))
     (gates,) = [panel for panel in page.find_elements(by.CLASS_NAME, "gates") if panel.is_displayed()]
     place = [gates.get_attribute(f"data-{name}") for name in ("member", "layer", "direction")]
@@ -162,10 +163,15 @@ def test_unit_that_does_not_exist_is_the_nearest(page, explanation):
 @pytest.mark.parametrize("word", [1, 4])
 def test_bars_are_what_the_word_leans_on(page, explanation, word):
     choose(page, "word", word)
-    rows = {head: change[:, word] for head, change in explanation.left_out.items()}
-    rows["adds"] = explanation.attributions[word]
-    for name, values in rows.items():
-        bars = page.find_elements(by.CSS_SELECTOR, f'[data-bars="{name}"] .bar')
+    rows = {("leftOut", head): change[:, word] for head, change in explanation.left_out.items()}
+    rows.update({("adds", head): table[word] for head, table in explanation.attributions.items()})
+    for (kind, head), values in rows.items():
+        choose(page, "head", HEADS.index(head))
+        row = page.find_element(by.CSS_SELECTOR, f'[data-bars="{kind} {head}"]')
+        assert row.is_displayed()
+        (name,) = row.find_elements(by.XPATH, "../../*[@class='name']")
+        assert explanation.chosen[head][word] in name.get_attribute("textContent")
+        bars = row.find_elements(by.CSS_SELECTOR, ".bar")
         texts = [bar.get_attribute("textContent").replace("\N{MINUS SIGN}", "-") for bar in bars]
         assert [text == NOT_A_NUMBER for text in texts] == numpy.isnan(values).tolist()
         shown = [float(text) for text in texts if text != NOT_A_NUMBER]
@@ -198,8 +204,11 @@ def test_everything_is_there_without_javascript(driver, path, explanation):
     driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
         driver.get(path.as_uri())
-        panels = driver.find_elements(by.CSS_SELECTOR, "[data-word], [data-member]")
+        panels = driver.find_elements(by.CSS_SELECTOR, ":is([data-word], [data-member], [data-head]):not(.only-js *)")
+        for summary in driver.find_elements(by.TAG_NAME, "summary"):
+            summary.click()
         assert panels and all(panel.is_displayed() for panel in panels)
+        assert all(table.is_displayed() for table in driver.find_elements(by.CLASS_NAME, "equations"))
         assert not any(element.is_displayed() for element in driver.find_elements(by.CLASS_NAME, "only-js"))
     finally:
         driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

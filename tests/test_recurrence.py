@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from spacy_lstm_tagger.recurrence import QUANTITIES, step_through, trace_sentence, trace_spelling
+from spacy_lstm_tagger.recurrence import QUANTITIES, score_labels, step_through, trace_sentence, trace_spelling
 
 from .test_network import RICH, TEXTBOOK, make, make_types
 
@@ -24,8 +24,9 @@ def test_logits_are_those_of_the_network(sizes):
         tokens = torch.arange(length)
         with torch.no_grad():
             trace = trace_sentence(network, network.encoder(types)[tokens])
+            scored = torch.cat(score_labels(network, trace.features), dim=1)
             logits = network(types, tokens, torch.tensor([length])).mean(1)
-        torch.testing.assert_close(trace.logits, logits, rtol=0, atol=1e-5)
+        torch.testing.assert_close(scored, logits, rtol=0, atol=1e-5)
         assert trace.states.shape == (
             *(sizes["n_members"], sizes["depth"], 1 + sizes["bidirectional"]),
             *(len(QUANTITIES), length, sizes["hidden_width"]),
@@ -46,6 +47,18 @@ def test_hidden_states_are_those_of_each_layer(sizes):
     for i, output in enumerate(outputs):
         reads_leftwards = sizes["bidirectional"] and i % 2
         torch.testing.assert_close(hidden[i], output.flip(0) if reads_leftwards else output, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("sizes", [TEXTBOOK, RICH])
+def test_sentences_of_a_batch_are_read_as_alone(sizes):
+    network, types = make(sizes), make_types(sizes)
+    with torch.no_grad():
+        sentences = network.encoder(types)[torch.randint(0, len(types.words), (4, 3))]
+        states, features = trace_sentence(network, sentences)
+        for i in range(3):
+            alone = trace_sentence(network, sentences[:, i])
+            torch.testing.assert_close(states[..., i, :], alone.states)
+            torch.testing.assert_close(features[:, :, i], alone.features)
 
 
 def test_states_follow_from_gates():

@@ -1,10 +1,16 @@
 """The tutorial behind this project, from its two sentences to the saved model."""
 
 import re
+import shlex
+import shutil
 
+import numpy
 import pytest
 import spacy
+from spacy.training.initialize import init_nlp
 
+from spacy_lstm_tagger.explanation import explain
+from spacy_lstm_tagger.recurrence import QUANTITIES
 from spacy_lstm_tagger.treebank import read_docs
 
 from .conftest import ROOT
@@ -90,3 +96,62 @@ def test_tag_map_gives_upos(nlp):
 
 def test_word_never_seen_is_tagged(nlp):
     assert all(token.tag_ in NAMES for token in nlp("The zebra swallowed 17 books!"))
+
+
+README = (ROOT / "README.md").read_text("utf8").split("## See inside the LSTM")[1].split("\n## ")[0]
+# The README's digits, and what another processor or version of torch may change in 300 epochs.
+NEAR = 0.03
+FORGETFUL = "The cat saw that film."
+
+
+def readme_rows(*names):
+    """The numbers in rows of the README's tables."""
+    rows = []
+    for name in names:
+        (row,) = re.findall(rf"^\| {re.escape(name)}(?:,[^|]*)? \|(.*)\|$", README, flags=re.MULTILINE)
+        rows.append([float(number) for number in re.findall(r"-?\d+\.\d+", row)])
+    return numpy.asarray(rows)
+
+
+@pytest.fixture(scope="module")
+def explained(run, tmp_path_factory):
+    """What the README's network that forgets words makes of the README's sentence."""
+    (command,) = re.findall(r"^    python (-m spacy lstm-tagger train .*)$", README, flags=re.MULTILINE)
+    directory = tmp_path_factory.mktemp("memory")
+    shutil.copytree(ROOT / "corpus", directory / "corpus")
+    run(*shlex.split(command), cwd=directory)
+    assert f'explain "{FORGETFUL}" --model models/memory/model-best' in README
+    nlp = spacy.load(directory / "models" / "memory" / "model-best")
+    nlp.config["paths"].update(train=str(CORPUS), dev=str(CORPUS))
+    return explain(nlp, FORGETFUL, before=init_nlp(nlp.config))
+
+
+def test_readme_tells_the_probabilities_before_and_after(explained):
+    numbers = readme_rows(*NAMES).reshape(len(NAMES), 5, 2)
+    numpy.testing.assert_allclose(numbers[..., 0], explained.before["tag"].T, atol=NEAR)
+    numpy.testing.assert_allclose(numbers[..., 1], explained.probabilities["tag"].T, atol=NEAR)
+    assert explained.chosen["tag"] == ["Determiner", "Noun", "Verb", "Determiner", "Noun"]
+
+
+def test_readme_tells_the_gates_of_a_unit(explained):
+    shown = readme_rows(*explained.words)
+    order = [QUANTITIES.index(name) for name in ("forget", "input", "candidate", "cell", "output", "hidden")]
+    numpy.testing.assert_allclose(shown, explained.states[0, 0, 0, order, :, 4].T, atol=NEAR)
+
+
+def test_unknown_words_are_one_input_and_the_noun_before_makes_the_verb(explained):
+    cat, saw, film = explained.vectors[0, [1, 2, 4]]
+    numpy.testing.assert_array_equal(cat, saw)
+    numpy.testing.assert_array_equal(saw, film)
+    (fall,) = re.findall(r"log-probability falls by (\d\.\d)", README)
+    assert explained.left_out["tag"][1, 2] == pytest.approx(-float(fall), abs=0.3)
+
+
+def test_readme_works_an_equation_rightly():
+    (line,) = re.findall(r"^    c = .*$", README, flags=re.MULTILINE)
+    f, before, i, g, kept, written, c, o, tanh, h = map(float, re.findall(r"-?\d\.\d\d", line))
+    rows = readme_rows("cat", "saw")
+    assert [f, i, g, c, o, h] == rows[1].tolist() and before == rows[0][3]
+    assert f * before == pytest.approx(kept, abs=0.006) and i * g == pytest.approx(written, abs=0.006)
+    assert kept + written == pytest.approx(c, abs=0.011)
+    assert numpy.tanh(c) == pytest.approx(tanh, abs=0.006) and o * tanh == pytest.approx(h, abs=0.011)

@@ -5,8 +5,8 @@
   const numbers = JSON.parse(document.getElementById("numbers").textContent);
   const [nMembers, depth, nDirections, nGates, nWords, nUnits] = numbers.shape;
   const gates = new Float32Array(Uint8Array.from(atob(numbers.gates), (c) => c.charCodeAt(0)).buffer);
-  const picked = { word: numbers.picked.word, member: 0, layer: numbers.picked.layer, direction: 0, unit: numbers.picked.unit };
-  const limits = { word: nWords, member: nMembers, layer: depth, direction: nDirections, unit: nUnits };
+  const picked = { word: numbers.picked.word, member: 0, layer: numbers.picked.layer, direction: 0, unit: numbers.picked.unit, head: 0 };
+  const limits = { word: nWords, member: nMembers, layer: depth, direction: nDirections, unit: nUnits, head: Object.keys(numbers.labels).length };
 
   // The six quantities of the picked unit, a value for each word, worked from the gates as the network does.
   function work() {
@@ -55,11 +55,9 @@
   }
 
   function showBars() {
-    const rows = { ...Object.fromEntries(Object.entries(numbers.leftOut).map(([head, table]) => [head, table[picked.word]])), adds: numbers.adds[picked.word] };
-    const largestOf = (values) => Math.max(1e-9, ...values.map((value) => Math.abs(value || 0)));
-    const changes = largestOf(Object.entries(rows).filter(([name]) => name !== "adds").flatMap(([, values]) => values));
-    for (const [name, values] of Object.entries(rows)) {
-      const largest = name === "adds" ? largestOf(values) : changes;
+    for (const [name, table] of Object.entries(numbers.bars)) {
+      const values = table[picked.word];
+      const largest = Math.max(1e-9, ...values.map((value) => Math.abs(value || 0)));
       document.querySelectorAll(`[data-bars="${name}"] .bar`).forEach((bar, word) => {
         const value = values[word], elsewhere = numbers.sentence[word] !== numbers.sentence[picked.word];
         bar.style.setProperty("--v", value === null || elsewhere ? 0 : value / largest);
@@ -68,7 +66,7 @@
       });
     }
     for (const place of document.querySelectorAll("[data-label]")) {
-      place.textContent = `of ${numbers.labels[place.dataset.label][picked.word]}`;
+      place.textContent = numbers.labels[place.dataset.label][picked.word];
     }
   }
 
@@ -79,8 +77,8 @@
   function render() {
     root.style.setProperty("--k", picked.word);
     root.style.setProperty("--u", orderNow().indexOf(picked.unit));
-    for (const panel of document.querySelectorAll("[data-word], [data-member]")) {
-      panel.classList.toggle("on", matches(panel, ["word", "member", "layer", "direction"]));
+    for (const panel of document.querySelectorAll("[data-word], [data-member], [data-head]")) {
+      panel.classList.toggle("on", matches(panel, ["word", "member", "layer", "direction", "head"]));
     }
     for (const radio of document.querySelectorAll(".choice input")) radio.checked = Number(radio.value) === picked[radio.name];
     document.getElementById("unit").value = picked.unit;

@@ -1,0 +1,72 @@
+"""Gradients of the network with respect to its words, many at once, by the recurrence taken backwards.
+
+Backpropagation through time: Werbos (1990), https://doi.org/10.1109/5.58337. Unlike autograd it shares the states of
+one forward pass among all gradients, and finds none of weights. A test holds the two equal.
+"""
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from .network import LSTMLayer, LSTMTagger, Member
+
+
+def trace_back(network: LSTMTagger, states: Tensor, gradients: Tensor) -> Tensor:
+    """Follow gradients back from what the heads read to the vectors of the words.
+
+    :param network: whose weights.
+    :param states: as in :class:`recurrence.Trace`. *Shape:* ``(n_members, depth, n_directions, len(QUANTITIES),
+        n_words, n_points, hidden_width)``
+    :param gradients: with respect to the features. *Shape:* ``(n_gradients, n_members, n_words, n_points, width)``
+    :returns: *Shape:* ``(n_gradients, n_words, n_points, encoder.width)``
+    """
+    words = []
+    for member, layers, gradient in zip(network.members, states, gradients.unbind(1)):
+        member = cast(Member, member)
+        width = cast(LSTMLayer, member.layers[-1]).width
+        hidden, skipped = gradient[..., :width], gradient[..., width:]
+        for layer, directions in reversed(list(zip(member.layers, layers))):
+            layer = cast(LSTMLayer, layer)
+            inputs = _trace_layer_back(layer, directions, hidden)
+            hidden = inputs + hidden if layer.residual else inputs
+        words.append(hidden + skipped if member.skip else hidden)
+    return torch.cat(words, dim=-1)
+
+
+def step_back(lstm: nn.LSTM, states: Tensor, gradients: Tensor) -> Tensor:
+    """Take an LSTM's steps from the last to the first.
+
+    :param lstm: of one layer and one direction.
+    :param states: *Shape:* ``(len(QUANTITIES), n_steps, n_points, hidden_width)``
+    :param gradients: with respect to the hidden states. *Shape:* ``(n_gradients, n_steps, n_points, hidden_width)``
+    :returns: with respect to the inputs. *Shape:* ``(n_gradients, n_steps, n_points, width)``
+    """
+    weights = dict(lstm.named_parameters())
+    f, i, g, c, o, _ = states
+    before = torch.cat([torch.zeros_like(c[:1]), c[:-1]])
+    # How each step's hidden state changes with its cell, and cell and hidden state with what goes into the gates.
+    hidden_by_cell = o * (1 - c.tanh() ** 2)
+    cell_by_gates = torch.stack([g * i * (1 - i), before * f * (1 - f), i * (1 - g**2)], dim=2)
+    hidden_by_output = c.tanh() * o * (1 - o)
+    cell = torch.zeros_like(gradients[:, 0])
+    gates = cell.repeat(1, 1, 4)
+    inputs = gradients.new_zeros(*gradients.shape[:-1], lstm.input_size)
+    # The steps after the last one that is asked for do not count.
+    n_steps = max(gradients.any(0).flatten(1).any(1).nonzero().flatten().tolist(), default=-1) + 1
+    for step in reversed(range(n_steps)):
+        hidden = gradients[:, step] + gates @ weights["weight_hh_l0"]
+        cell = cell + hidden * hidden_by_cell[step]
+        from_cell = cell.unsqueeze(2) * cell_by_gates[step]
+        gates = torch.cat([from_cell.flatten(2), hidden * hidden_by_output[step]], dim=2)
+        inputs[:, step] = gates @ weights["weight_ih_l0"]
+        cell = cell * f[step]
+    return inputs
+
+
+def _trace_layer_back(layer: LSTMLayer, directions: Tensor, gradients: Tensor) -> Tensor:
+    parts = gradients.chunk(len(directions), -1)
+    inputs = step_back(layer.rightwards, directions[0], parts[0])
+    if layer.leftwards is not None:
+        inputs = inputs + step_back(layer.leftwards, directions[1].flip(1), parts[1].flip(1)).flip(1)
+    return inputs
