@@ -1,14 +1,17 @@
 """Tag a long stream of text, and say how much memory the process has after each million tokens.
 
-    python tests/benchmarks/measure_memory.py MODEL --tokens 50000000 --zone
+    python tests/benchmarks/measure_memory.py MODEL --tokens 50000000 --zone --text BOOK.txt --text NEWS.txt.xz
 
-Words follow Zipf's law. With `--zone`, batches are tagged in `nlp.memory_zone()`, and one word in a hundred is new;
-without it spaCy keeps every word that it meets, so that there the words are always the same 50,000. oneDNN keeps
-what it made for up to 1,024 shapes of matrices (`ONEDNN_PRIMITIVE_CACHE_CAPACITY`), and memory grows until then.
+With `--zone`, batches are tagged in `nlp.memory_zone()`; without it spaCy keeps every word that it meets. What spaCy
+alone takes for a text is found with `blank:en` as the model.
+
+The text has a doc a line, and is read again when it is at its end. Without `--text`, words are made up, and follow
+Zipf's law: always the same 50,000, and with `--zone` one in a hundred is new.
 """
 
 import ctypes
 import itertools
+import lzma
 import re
 import sys
 from pathlib import Path
@@ -21,6 +24,12 @@ import typer
 N_WORDS = 50_000
 TOKENS_PER_TEXT = 100
 TEXTS_PER_BATCH = 1000
+
+
+def read_texts(paths: List[Path]) -> Iterator[str]:
+    for path in itertools.cycle(paths):
+        with (lzma.open if path.suffix == ".xz" else open)(path, "rt", encoding="utf8") as lines:
+            yield from map(str.strip, lines)
 
 
 def make_texts(new_words: bool) -> Iterator[str]:
@@ -46,10 +55,10 @@ def megabytes() -> float:
     return int(re.findall(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text())[0]) / 1024
 
 
-def measure(model: str, tokens: int = 3_000_000, zone: bool = False) -> List[float]:
+def measure(model: str, tokens: int = 3_000_000, zone: bool = False, text: List[Path] = []) -> List[float]:
     """RETURNS (List[float]): Megabytes after each million tokens."""
     nlp = spacy.load(model)
-    texts = make_texts(new_words=zone)
+    texts = read_texts(text) if text else make_texts(new_words=zone)
     n_tokens, taken = 0, []
     while n_tokens < tokens:
         batch = list(itertools.islice(texts, TEXTS_PER_BATCH))
@@ -64,8 +73,8 @@ def measure(model: str, tokens: int = 3_000_000, zone: bool = False) -> List[flo
     return taken
 
 
-def main(model: str, tokens: int = 3_000_000, zone: bool = False) -> None:
-    taken = measure(model, tokens, zone)
+def main(model: str, tokens: int = 3_000_000, zone: bool = False, text: List[Path] = []) -> None:
+    taken = measure(model, tokens, zone, text)
     if taken[-1] > 1.05 * taken[0]:
         sys.exit(f"Memory grew from {taken[0]:.0f} MB to {taken[-1]:.0f} MB.")
 
