@@ -111,9 +111,10 @@ class LSTMWeights(NamedTuple):
         weights = [dict(lstm.named_parameters()) for lstm in lstms]
         width = lstms[0].hidden_size
         inputs = [fill_units(w["weight_ih_l0"], width) if reads_units else w["weight_ih_l0"] for w in weights]
+        biases = [(w["bias_ih_l0"] + w["bias_hh_l0"]).unsqueeze(1) for w in weights]
         return cls(
             _order_gates(inputs).to(precision),
-            _order_gates([(w["bias_ih_l0"] + w["bias_hh_l0"]).unsqueeze(1) for w in weights]).to(precision).transpose(0, 1),
+            _order_gates(biases).to(precision).transpose(0, 1),
             _order_gates([fill_units(w["weight_hh_l0"], width) for w in weights]).to(precision),
         )
 

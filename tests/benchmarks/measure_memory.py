@@ -1,4 +1,4 @@
-"""Tag a long stream of text, and say how much memory the process has after each million tokens.
+"""Tag a long stream of text, and say how much memory the process has at most in each million tokens.
 
     python tests/benchmarks/measure_memory.py MODEL --tokens 50000000 --zone --text BOOK.txt --text NEWS.txt.xz
 
@@ -14,6 +14,7 @@ import itertools
 import lzma
 import re
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Iterator, List
 
@@ -56,19 +57,18 @@ def megabytes() -> float:
 
 
 def measure(model: str, tokens: int = 3_000_000, zone: bool = False, text: List[Path] = []) -> List[float]:
-    """RETURNS (List[float]): Megabytes after each million tokens."""
+    """RETURNS (List[float]): The most megabytes after a batch, in each million tokens."""
     nlp = spacy.load(model)
     texts = read_texts(text) if text else make_texts(new_words=zone)
-    n_tokens, taken = 0, []
+    n_tokens, most, taken = 0, 0.0, []
     while n_tokens < tokens:
         batch = list(itertools.islice(texts, TEXTS_PER_BATCH))
-        if zone:
-            with nlp.memory_zone():
-                n_tokens += sum(len(doc) for doc in nlp.pipe(batch))
-        else:
+        with nlp.memory_zone() if zone else nullcontext():
             n_tokens += sum(len(doc) for doc in nlp.pipe(batch))
+        most = max(most, megabytes())
         if n_tokens // 1_000_000 > len(taken):
-            taken.append(megabytes())
+            taken.append(most)
+            most = 0.0
             print(f"{n_tokens:,} tokens: {taken[-1]:.0f} MB, {100 * (taken[-1] / taken[0] - 1):+.1f}%", flush=True)
     return taken
 
