@@ -20,6 +20,10 @@ from .windows import numbers_within
 # whose last bits differ. So rows come in blocks, and units in multiples of a register's floats.
 ROWS_PER_BLOCK = {torch.float32: 4, torch.bfloat16: 2}
 UNITS_PER_REGISTER = 16
+# oneDNN keeps what it made for each size of a product in bfloat16, a third of a megabyte, and so does torch: 1,024 of
+# them each. So there are few sizes: cells come first in all tensors, which makes strides the same in each batch, and
+# long products are taken in parts.
+ROWS_PER_PRODUCT = 128
 
 
 class WordTable(NamedTuple):
@@ -89,7 +93,7 @@ class LSTMWeights(NamedTuple):
     Gates are in the order input, forget, output, candidate, the last one doubled. Units are filled up to a multiple of
     UNITS_PER_REGISTER by some that stay 0.
 
-    *Shape:* ``inputs (n_lstms, input width, 4 * units)``, ``biases (n_lstms, 1, 4 * units)``,
+    *Shape:* ``inputs (n_lstms, input width, 4 * units)``, ``biases (1, n_lstms, 4 * units)``,
     ``recurrent (n_lstms, units, 4 * units)``
     """
 
@@ -107,15 +111,23 @@ class LSTMWeights(NamedTuple):
         weights = [dict(lstm.named_parameters()) for lstm in lstms]
         width = lstms[0].hidden_size
         inputs = [fill_units(w["weight_ih_l0"], width) if reads_units else w["weight_ih_l0"] for w in weights]
+        biases = [(w["bias_ih_l0"] + w["bias_hh_l0"]).unsqueeze(1) for w in weights]
         return cls(
             _order_gates(inputs).to(precision),
-            _order_gates([(w["bias_ih_l0"] + w["bias_hh_l0"]).unsqueeze(1) for w in weights]).to(precision),
+            _order_gates(biases).to(precision).transpose(0, 1),
             _order_gates([fill_units(w["weight_hh_l0"], width) for w in weights]).to(precision),
         )
 
     def weigh(self, inputs: Tensor) -> Tensor:
-        """:returns: what the input says to the gates. *Shape:* ``(n_lstms, n_cells, 4 * units)``"""
-        return torch.baddbmm(self.biases, inputs, self.inputs)
+        """Compute what inputs say to the gates.
+
+        *Shape:* ``inputs (n_cells, n_lstms, input width)``, result ``(n_cells, n_lstms, 4 * units)``
+        """
+        gates = self.biases.repeat(len(inputs), 1, 1)
+        for first in range(0, len(inputs), ROWS_PER_PRODUCT):
+            part = slice(first, first + ROWS_PER_PRODUCT)
+            gates[part].transpose(0, 1).baddbmm_(inputs[part].transpose(0, 1), self.inputs)
+        return gates
 
 
 def _order_gates(weights: List[Tensor]) -> Tensor:
@@ -153,9 +165,9 @@ class TaggingNetwork:
             self._spelling = LSTMWeights.from_lstms(
                 network.encoder.characters.directions, torch.float32, reads_units=False
             )
-            embeddings = network.encoder.characters.embedding.weight.expand(2, -1, -1)
+            embeddings = network.encoder.characters.embedding.weight.unsqueeze(1).expand(-1, 2, -1)
             # shape: (n_characters, 2, 4 * units)
-            self._spelling_gates = self._spelling.weigh(embeddings).transpose(0, 1)
+            self._spelling_gates = self._spelling.weigh(embeddings)
         members = [cast(Member, member) for member in network.members]
         layers = [[cast(LSTMLayer, member.layers[depth]) for member in members] for depth in range(sizes.depth)]
         self._is_residual = [of_members[0].residual for of_members in layers]
@@ -187,11 +199,11 @@ class TaggingNetwork:
         types = WordTypes(*(part[rows] for part in types if part is not None))
         words = self._encoder.combine(types, self._spell(types.characters))
         scores = torch.addmm(self._bias, words[:, : len(self._word_head)], self._word_head)
-        # shape: (n_members, n_words, width)
-        vectors = words.to(self._precision).unflatten(1, (self._n_members, -1)).transpose(0, 1)
-        gates = self._lstms[0].weigh(vectors.repeat_interleave(self._n_directions, 0))
+        # shape: (n_words, n_members, width)
+        vectors = words.to(self._precision).unflatten(1, (self._n_members, -1))
+        gates = self._lstms[0].weigh(vectors.repeat_interleave(self._n_directions, 1))
         vectors = fill_units(vectors, self._hidden_width) if self._is_residual[0] else vectors[..., :0]
-        return WordTable(gates.transpose(0, 1)[:n_words], scores[:n_words], vectors.transpose(0, 1)[:n_words])
+        return WordTable(gates[:n_words], scores[:n_words], vectors[:n_words])
 
     def score(self, table: WordTable, rows: Tensor, mirror: Tensor, sizes: List[int], wanted: Tensor) -> Tensor:
         """Score every label for cells of a layout.
@@ -207,15 +219,15 @@ class TaggingNetwork:
         gates = look_up(table.gates, directions)
         hidden = self._join(take_steps(gates, self._lstms[0].recurrent, sizes), mirror)
         if self._is_residual[0]:
-            hidden += table.vectors.index_select(0, rows).transpose(0, 1)
+            hidden += table.vectors.index_select(0, rows)
         for lstms, is_residual in zip(self._lstms[1:], self._is_residual[1:]):
-            # shape: (n_members, n_directions, n_cells, n_directions * units)
-            inputs = torch.stack([hidden, hidden.index_select(1, mirror)][: self._n_directions], 1)
-            states = self._join(take_steps(lstms.weigh(inputs.flatten(0, 1)), lstms.recurrent, sizes), mirror)
+            # shape: (n_cells, n_members, n_directions, n_directions * units)
+            inputs = torch.stack([hidden, hidden.index_select(0, mirror)][: self._n_directions], 2)
+            states = self._join(take_steps(lstms.weigh(inputs.flatten(1, 2)), lstms.recurrent, sizes), mirror)
             hidden = states + hidden if is_residual else states
         filled = wanted[in_blocks(len(wanted), wanted.device)]
         scores = table.scores.index_select(0, rows[filled])
-        scores.addmm_(hidden.index_select(1, filled).transpose(0, 1).flatten(1).float(), self._head)
+        scores.addmm_(hidden.index_select(0, filled).flatten(1).float(), self._head)
         return scores[: len(wanted)]
 
     def _spell(self, characters: Tensor) -> Optional[Tensor]:
@@ -234,55 +246,54 @@ class TaggingNetwork:
         gates = look_up(self._spelling_gates, torch.stack([rows, rows[mirror]]))
         states = take_steps(gates, self._spelling.recurrent, layout.sizes)
         # The last step of each word is the mirror image of its first.
-        last = states[:, mirror[: len(order)], : self._encoder.characters.rightwards.hidden_size]
-        return torch.cat(last.unbind(0), 1)[order.argsort()]
+        last = states[mirror[: len(order)], :, : self._encoder.characters.rightwards.hidden_size]
+        return last.flatten(1)[order.argsort()]
 
     def _join(self, states: Tensor, mirror: Tensor) -> Tensor:
         """Bring both directions of each member into the order of the cells.
 
-        *Shape:* ``states (n_lstms, n_cells, units)``, result ``(n_members, n_cells, n_directions * units)``
+        *Shape:* ``states (n_cells, n_lstms, units)``, result ``(n_cells, n_members, n_directions * units)``
         """
         if self._n_directions == 1:
             return states
-        from_left, from_right = states.unflatten(0, (self._n_members, 2)).unbind(1)
-        return torch.cat([from_left, from_right.index_select(1, mirror)], 2)
+        from_left, from_right = states.unflatten(1, (self._n_members, 2)).unbind(2)
+        return torch.cat([from_left, from_right.index_select(0, mirror)], 2)
 
 
 def look_up(gates: Tensor, rows: Tensor) -> Tensor:
     """Find what the inputs of LSTMs say to their gates.
 
     *Shape:* ``gates (n_rows, n_lstms, 4 * units)``, ``rows (n_directions, n_cells)``, result
-    ``(n_lstms, n_cells, 4 * units)``
+    ``(n_cells, n_lstms, 4 * units)``
     """
     n_lstms = gates.shape[1]
-    lstms = torch.arange(n_lstms, device=rows.device).view(-1, len(rows), 1)
-    # shape: (n_members, n_directions, n_cells)
-    places = rows * n_lstms + lstms
-    return gates.flatten(0, 1).index_select(0, places.flatten()).view(n_lstms, rows.shape[1], -1)
+    lstms = torch.arange(n_lstms, device=rows.device).view(-1, len(rows))
+    # shape: (n_cells, n_members, n_directions)
+    places = (rows * n_lstms).t().unsqueeze(1) + lstms
+    return gates.flatten(0, 1).index_select(0, places.flatten()).view(-1, *gates.shape[1:])
 
 
 def take_steps(gates: Tensor, recurrent: Tensor, sizes: List[int]) -> Tensor:
     """Let LSTMs read.
 
     :param gates: what their input says, in the order of a layout's cells; changed in place.
-        *Shape:* ``(n_lstms, n_cells, 4 * units)``
+        *Shape:* ``(n_cells, n_lstms, 4 * units)``
     :param recurrent: their recurrent weights. *Shape:* ``(n_lstms, units, 4 * units)``
     :param sizes: how many cells each step reads.
-    :returns: hidden states. *Shape:* ``(n_lstms, n_cells, units)``
+    :returns: hidden states. *Shape:* ``(n_cells, n_lstms, units)``
     """
     n_lstms, units, _ = recurrent.shape
-    states = gates.new_empty(n_lstms, sum(sizes), units)
-    hidden = states.split(sizes, 1)
-    double_cell = torch.zeros(n_lstms, sizes[0], units, device=gates.device)
+    states = gates.new_empty(len(gates), n_lstms, units)
+    hidden = states.split(sizes)
+    double_cell = torch.zeros(sizes[0], n_lstms, units, device=gates.device)
     previous = states
-    for i, (size, step) in enumerate(zip(sizes, gates.split(sizes, 1))):
+    for i, (size, step) in enumerate(zip(sizes, gates.split(sizes))):
         if i:
-            if size < sizes[i - 1]:
-                previous, double_cell = previous[:, :size], double_cell[:, :size]
-            step.baddbmm_(previous, recurrent)
+            previous, double_cell = previous[:size], double_cell[:size]
+            step.transpose(0, 1).baddbmm_(previous.transpose(0, 1), recurrent)
         # A sigmoid takes a sixth of the time of a tanh, and tanh(x) = 2 * sigmoid(2 * x) - 1. The weights of the
         # candidate are doubled for it, and so is the cell's state. float32 takes less time here than bfloat16.
-        opened = step.float().sigmoid_().view(n_lstms, size, 4, units)
+        opened = step.float().sigmoid_().view(size, n_lstms, 4, units)
         input_gate, forget_gate, output_gate, candidate = opened.unbind(2)
         double_cell.mul_(forget_gate).addcmul_(input_gate, candidate, value=4).sub_(input_gate, alpha=2)
         previous = torch.mul(double_cell.sigmoid().mul_(2).sub_(1), output_gate, out=hidden[i])

@@ -186,6 +186,7 @@ def test_interrupt_keeps_the_best_model_and_says_how_to_go_on(run_spacy, tmp_pat
     assert "To go on, give the same command with --resume" in " ".join(done.stderr.split())
     assert spacy.load(output / "model-best")("A dog.")[0].tag_
     assert set(directories(output)) <= {"model-best", "model-last", WORK}
+    assert {file.name for file in (output / WORK).glob("*")} <= {CHECKPOINT}
     run_spacy(*arguments(output, "--resume"))
     assert directories(output) == ["model-best", "model-last"]
 

@@ -3,6 +3,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from spacy_lstm_tagger.inference import ROWS_PER_BLOCK, TaggingNetwork, lay_out
 
@@ -49,6 +50,33 @@ def test_a_window_has_the_same_bits_alone_and_among_others(hidden_width, precisi
         window = tokens.split(lengths.tolist())[i]
         alone = score(network, types, window, lengths[i : i + 1], precision)
         assert torch.equal(alone, together[i])
+
+
+class Products(TorchDispatchMode):
+    """Notes sizes and strides of the operands of matrix products."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if "mm" in str(func):
+            self.seen.add((func, *((part.shape, part.stride()) for part in args if isinstance(part, torch.Tensor))))
+        return func(*args, **(kwargs or {}))
+
+
+def test_products_of_lstms_are_of_few_sizes():
+    """In bfloat16, oneDNN and torch each keep a third of a megabyte for each of them."""
+    draw = numpy.random.RandomState(0)
+    sizes = {**RICH, "hidden_width": 16, "mix_width": 32}
+    network = make(sizes)
+    with Products() as products:
+        for _ in range(60):
+            lengths = -numpy.sort(-draw.randint(1, 30, draw.randint(1, 40)))
+            score(network, make_types(sizes), torch.randint(0, 10, (lengths.sum(),)), lengths, torch.bfloat16)
+    of_lstms = [product for product in products.seen if "baddbmm" in str(product[0])]
+    # In each layer: steps of up to 40 windows in blocks of two, and parts of up to 128 cells.
+    assert 0 < len(of_lstms) <= 2 * (40 + 128) / 2
 
 
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=30), st.integers(1, 5))

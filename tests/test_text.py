@@ -1,17 +1,22 @@
 """Any text: no crash, a label for every word, alone as in a batch, and annotation that is there stays there.
 
-`pytest --slow tests/test_text.py` reads 100,000 docs, the fast suite a few hundred.
+`pytest --slow tests/test_text.py` reads 100,000 docs, the fast suite a few hundred. `fuzzing/fuzz.py` looks for more
+docs that reach something new.
 """
+
+import unicodedata
 
 import numpy
 import pytest
 import spacy
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import Doc
 
 N_DOCS = 20
+ANY = settings(deadline=None, suppress_health_check=list(HealthCheck))
+MINE = {"tag": "MINE", "pos": "X", "morph": "Mine=Yes"}
 # What normalization, shaping and bidirectional text make of characters: joiners, marks, flags, skin tones, tags.
 TRICKY = [
     *("\u200b", "\u200d", "\ufeff", "\u00ad", "e\u0301\u0323\u0489", "\u0301", "שלום", "مرحبا", "\u202eabc\u202c"),
@@ -29,7 +34,7 @@ plans = st.fixed_dictionaries(
     {
         "words": st.lists(words, max_size=12),
         "sentence_starts": st.lists(st.sampled_from([True, False, None]), max_size=12),
-        "tagged": st.lists(st.booleans(), max_size=12),
+        "given": st.lists(st.sets(st.sampled_from(sorted(MINE))), max_size=12),
         "merged": st.lists(st.tuples(st.integers(0, 11), st.integers(1, 4)), max_size=2),
         "split": st.lists(st.integers(0, 11), max_size=2),
         "has_spaces": st.booleans(),
@@ -41,6 +46,11 @@ plans = st.fixed_dictionaries(
 def nlp(trained, tmp_path_factory):
     path = tmp_path_factory.mktemp("text") / "model"
     trained.to_disk(path)
+    return load_with_short_windows(path)
+
+
+def load_with_short_windows(path) -> Language:
+    """Docs of a few words are cut then."""
     sizes = {"components.lstm_tagger.model.window_size": 8, "components.lstm_tagger.model.window_overlap": 4}
     return spacy.load(path, config=sizes)
 
@@ -51,7 +61,7 @@ def make_doc(nlp: Language, plan) -> Doc:
     for word in plan["words"]:
         try:
             nlp.vocab.strings.add(word)
-        except UnicodeEncodeError:  # lone surrogates
+        except UnicodeEncodeError:  # half of a surrogate pair
             continue
         kept.append(word)
     doc = Doc(nlp.vocab, words=kept, spaces=[plan["has_spaces"]] * len(kept))
@@ -59,10 +69,13 @@ def make_doc(nlp: Language, plan) -> Doc:
     for token, start in zip(doc, plan["sentence_starts"]):
         if token.i:
             token.is_sent_start = start
-    for token, is_tagged in zip(doc, plan["tagged"]):
-        if is_tagged:
-            token.tag_, token.pos_ = "MINE", "X"
-            token.set_morph("Mine=Yes")
+    for token, layers in zip(doc, plan["given"]):
+        if "tag" in layers:
+            token.tag_ = MINE["tag"]
+        if "pos" in layers:
+            token.pos_ = MINE["pos"]
+        if "morph" in layers:
+            token.set_morph(MINE["morph"])
     return doc
 
 
@@ -91,25 +104,56 @@ def check(nlp: Language, docs) -> None:
             assert rows.shape == (len(doc), len(tagger.label_data[layer]))
             assert numpy.array_equal(rows, alone[layer])
             assert numpy.isfinite(rows).all()
-    allowed = {layer: set(labels) for layer, labels in tagger.label_data.items()}
+    allowed = [{*labels, ""} if layer == "morph" else set(labels) for layer, labels in tagger.label_data.items()]
     before = [annotation(doc) for doc in docs]
     for overwrite in (False, True):
         tagger.cfg["overwrite"] = overwrite
         for doc, old in zip(tagger.pipe([doc.copy() for doc in docs], batch_size=7), before):
-            for token, new, mine in zip(doc, annotation(doc), old):
-                if mine[0] and not overwrite:
-                    assert new == mine
-                elif token.is_space:
-                    assert new == ("_SP", "SPACE", "")
-                else:
-                    assert new[0] in allowed["tag"] and new[1] in allowed["pos"] and (new[2] or "_") in allowed["morph"]
+            for token, new, was in zip(doc, annotation(doc), old):
+                for value, given_value, space, labels in zip(new, was, ("_SP", "SPACE", ""), allowed):
+                    if given_value and not overwrite:
+                        assert value == given_value
+                    else:
+                        assert value == space if token.is_space else value in labels
     tagger.cfg["overwrite"] = False
 
 
 @given(plans=st.lists(plans, max_size=N_DOCS))
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(ANY, max_examples=40)
 def test_any_text(nlp, plans):
     check(nlp, [make_doc(nlp, plan) for plan in plans])
+
+
+def has(test):
+    """RETURNS (Callable): Whether a doc has a character of which a test is true."""
+    return lambda plan, doc: any(map(test, doc.text))
+
+
+COVERED = {
+    "empty": lambda plan, doc: not len(doc),
+    "whitespace only": lambda plan, doc: len(doc) > 1 and doc.text.isspace(),
+    "whitespace in a word": lambda plan, doc: any(" " in token.text.strip() for token in doc),
+    "zero width": has(lambda character: character == "\u200b"),
+    "combining": has(unicodedata.combining),
+    "right to left": has(lambda character: unicodedata.bidirectional(character) in ("R", "AL", "RLO")),
+    "emoji sequence": lambda plan, doc: "\u200d\U0001f680" in doc.text,
+    "control character": has(lambda character: unicodedata.category(character) == "Cc" and not character.isspace()),
+    "unassigned": has(lambda character: unicodedata.category(character) in ("Cn", "Co")),
+    "half of a surrogate pair": lambda plan, doc: any("\ud800" <= c <= "\udfff" for c in "".join(plan["words"])),
+    "half tagged": lambda plan, doc: 0 < sum(bool(token.tag) for token in doc) < len(doc),
+    "a layer alone": lambda plan, doc: any(token.pos and not token.tag for token in doc),
+    "sentences": lambda plan, doc: len(doc) > 2 and all(token.is_sent_start is not None for token in doc),
+    "partial sentences": lambda plan, doc: len({token.is_sent_start for token in doc[1:]}) == 3,
+    "sentence longer than a window": lambda plan, doc: len(doc) > 8 and doc.has_annotation("SENT_START"),
+    "merged": lambda plan, doc: plan["has_spaces"] and any(" " in t.text and t.text not in TRICKY for t in doc),
+    "split": lambda plan, doc: len(doc) > len(plan["words"]),
+}
+
+
+@pytest.mark.parametrize("what", list(COVERED))
+def test_any_text_has_it_all(nlp, what):
+    one = settings(ANY, max_examples=2000, phases=[Phase.generate])
+    find(plans, lambda plan: COVERED[what](plan, make_doc(nlp, plan)), settings=one)
 
 
 @pytest.mark.slow
@@ -117,7 +161,7 @@ def test_any_text_for_long(nlp):
     n_docs = 0
 
     @given(plans=st.lists(plans, min_size=N_DOCS, max_size=N_DOCS))
-    @settings(max_examples=100_000 // N_DOCS, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(ANY, max_examples=100_000 // N_DOCS, database=None)
     def check_any(plans):
         nonlocal n_docs
         n_docs += len(plans)
@@ -129,13 +173,21 @@ def test_any_text_for_long(nlp):
 
 
 @given(text=st.text(st.characters(codec=None), max_size=300))
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(ANY, max_examples=60)
 def test_any_text_through_the_tokenizer(nlp, text):
     try:
         doc = nlp.make_doc(text)
-    except UnicodeEncodeError:  # lone surrogates
+    except UnicodeEncodeError:  # half of a surrogate pair
         return
     check(nlp, [doc])
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a \udfff b", "dog\ud83d"])
+def test_half_a_surrogate_pair_is_spacys_error(nlp, text):
+    before = annotation(nlp("The dog"))
+    with pytest.raises(UnicodeEncodeError, match="surrogates not allowed"):
+        list(nlp.pipe(["The dog", text]))
+    assert annotation(nlp("The dog")) == before
 
 
 @pytest.mark.parametrize(
@@ -155,12 +207,13 @@ def test_odd_docs(nlp, words):
 
 
 @pytest.mark.parametrize("has_sentences", [False, True])
-def test_very_long_doc(nlp, has_sentences):
-    words = ["The", "dog", "ate", "the", "apples", ".", "\n"] * 28_572
+@pytest.mark.parametrize("n_lines", [1000, pytest.param(28_572, marks=pytest.mark.slow)])
+def test_very_long_doc(nlp, has_sentences, n_lines):
+    """Of up to 200,000 tokens."""
+    words = ["The", "dog", "ate", "the", "apples", ".", "\n"] * n_lines
     sent_starts = [i % 7 == 0 for i in range(len(words))] if has_sentences else None
-    doc = nlp.get_pipe("lstm_tagger")(Doc(nlp.vocab, words=words, sent_starts=sent_starts))
-    assert len(doc) >= 200_000
-    first = annotation(doc[: 7 * 10])
-    assert all(tag for tag, _, _ in annotation(doc))
+    doc = Doc(nlp.vocab, words=words, sent_starts=sent_starts)
+    check(nlp, [doc, Doc(nlp.vocab, words=["the", "dog"])])
+    nlp.get_pipe("lstm_tagger")(doc)
     if has_sentences:
-        assert annotation(doc) == first[:7] * 28_572
+        assert annotation(doc) == annotation(doc[:7]) * n_lines

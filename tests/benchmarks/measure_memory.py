@@ -1,16 +1,20 @@
-"""Tag a long stream of text, and say how much memory the process has after each million tokens.
+"""Tag a long stream of text, and say how much memory the process has at most in each million tokens.
 
-    python tests/benchmarks/measure_memory.py MODEL --tokens 50000000 --zone
+    python tests/benchmarks/measure_memory.py MODEL --tokens 50000000 --zone --text BOOK.txt --text NEWS.txt.xz
 
-Words follow Zipf's law. With `--zone`, batches are tagged in `nlp.memory_zone()`, and one word in a hundred is new;
-without it spaCy keeps every word that it meets, so that there the words are always the same 50,000. oneDNN keeps
-what it made for up to 1,024 shapes of matrices (`ONEDNN_PRIMITIVE_CACHE_CAPACITY`), and memory grows until then.
+With `--zone`, batches are tagged in `nlp.memory_zone()`; without it spaCy keeps every word that it meets. What spaCy
+alone takes for a text is found with `blank:en` as the model.
+
+The text has a doc a line, and is read again when it is at its end. Without `--text`, words are made up, and follow
+Zipf's law: always the same 50,000, and with `--zone` one in a hundred is new.
 """
 
 import ctypes
 import itertools
+import lzma
 import re
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Iterator, List
 
@@ -21,6 +25,12 @@ import typer
 N_WORDS = 50_000
 TOKENS_PER_TEXT = 100
 TEXTS_PER_BATCH = 1000
+
+
+def read_texts(paths: List[Path]) -> Iterator[str]:
+    for path in itertools.cycle(paths):
+        with (lzma.open if path.suffix == ".xz" else open)(path, "rt", encoding="utf8") as lines:
+            yield from map(str.strip, lines)
 
 
 def make_texts(new_words: bool) -> Iterator[str]:
@@ -46,26 +56,25 @@ def megabytes() -> float:
     return int(re.findall(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text())[0]) / 1024
 
 
-def measure(model: str, tokens: int = 3_000_000, zone: bool = False) -> List[float]:
-    """RETURNS (List[float]): Megabytes after each million tokens."""
+def measure(model: str, tokens: int = 3_000_000, zone: bool = False, text: List[Path] = []) -> List[float]:
+    """RETURNS (List[float]): The most megabytes after a batch, in each million tokens."""
     nlp = spacy.load(model)
-    texts = make_texts(new_words=zone)
-    n_tokens, taken = 0, []
+    texts = read_texts(text) if text else make_texts(new_words=zone)
+    n_tokens, most, taken = 0, 0.0, []
     while n_tokens < tokens:
         batch = list(itertools.islice(texts, TEXTS_PER_BATCH))
-        if zone:
-            with nlp.memory_zone():
-                n_tokens += sum(len(doc) for doc in nlp.pipe(batch))
-        else:
+        with nlp.memory_zone() if zone else nullcontext():
             n_tokens += sum(len(doc) for doc in nlp.pipe(batch))
+        most = max(most, megabytes())
         if n_tokens // 1_000_000 > len(taken):
-            taken.append(megabytes())
+            taken.append(most)
+            most = 0.0
             print(f"{n_tokens:,} tokens: {taken[-1]:.0f} MB, {100 * (taken[-1] / taken[0] - 1):+.1f}%", flush=True)
     return taken
 
 
-def main(model: str, tokens: int = 3_000_000, zone: bool = False) -> None:
-    taken = measure(model, tokens, zone)
+def main(model: str, tokens: int = 3_000_000, zone: bool = False, text: List[Path] = []) -> None:
+    taken = measure(model, tokens, zone, text)
     if taken[-1] > 1.05 * taken[0]:
         sys.exit(f"Memory grew from {taken[0]:.0f} MB to {taken[-1]:.0f} MB.")
 

@@ -1,10 +1,11 @@
 """Look for text and for training data that break something, guided by which lines of the package they reach.
 
     pip install atheris
-    python tests/fuzzing/fuzz.py text -runs=100000
+    python tests/fuzzing/fuzz.py text -runs=12500 -len_control=0
     python tests/fuzzing/fuzz.py readers -runs=100000
 
-atheris passes options on to libFuzzer: https://llvm.org/docs/LibFuzzer.html. What it finds becomes a test.
+A run of `text` tags eight docs, and checks of them what `test_text.py` does. atheris passes options on to libFuzzer:
+https://llvm.org/docs/LibFuzzer.html. What it finds becomes a test.
 """
 
 import sys
@@ -12,6 +13,9 @@ import tempfile
 from pathlib import Path
 
 import atheris
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 with atheris.instrument_imports(include=["spacy_lstm_tagger"]):
@@ -20,27 +24,21 @@ with atheris.instrument_imports(include=["spacy_lstm_tagger"]):
     from spacy_lstm_tagger.treebank import FORMATS, read_docs
     from tests.conftest import make_pipeline
     from tests.test_hostile_treebanks import check_annotation
-    from tests.test_text import check, make_doc
+    from tests.test_text import ANY, check, load_with_short_windows, make_doc, plans
 
 NAMES = sorted(FORMATS)
+LENGTH = 4096  # in bytes, libFuzzer's longest input
+
+
+@given(plans=st.lists(plans, min_size=8, max_size=8))
+@settings(ANY, database=None)
+def check_text(plans: list) -> None:
+    check(NLP, [make_doc(NLP, plan) for plan in plans])
 
 
 def fuzz_text(data: bytes) -> None:
-    provider = atheris.FuzzedDataProvider(data)
-    plans = []
-    while provider.remaining_bytes() and len(plans) < 8:
-        n_words = provider.ConsumeIntInRange(0, 8)
-        plans.append(
-            {
-                "words": [word for _ in range(n_words) if (word := provider.ConsumeUnicode(10))],
-                "sentence_starts": [provider.PickValueInList([True, False, None]) for _ in range(n_words)],
-                "tagged": provider.ConsumeIntListInRange(n_words, 0, 1),
-                "merged": [(provider.ConsumeIntInRange(0, 7), provider.ConsumeIntInRange(1, 3))],
-                "split": [provider.ConsumeIntInRange(0, 7)],
-                "has_spaces": provider.ConsumeBool(),
-            }
-        )
-    check(NLP, [make_doc(NLP, plan) for plan in plans])
+    # Docs take more bytes than the first inputs have, which would all be refused.
+    check_text.hypothesis.fuzz_one_input(data.ljust(LENGTH, b"\0"))
 
 
 def fuzz_readers(data: bytes) -> None:
@@ -56,9 +54,11 @@ def fuzz_readers(data: bytes) -> None:
 
 
 if __name__ == "__main__":
+    torch.set_num_threads(1)
     target = {"text": fuzz_text, "readers": fuzz_readers}[sys.argv.pop(1)]
-    NLP = make_pipeline(steps=10)
     with tempfile.TemporaryDirectory() as directory:
         FILE = Path(directory) / "data"
+        make_pipeline(steps=10).to_disk(Path(directory) / "model")
+        NLP = load_with_short_windows(Path(directory) / "model")
         atheris.Setup(sys.argv, target)
         atheris.Fuzz()
