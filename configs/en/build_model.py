@@ -61,6 +61,7 @@ TUNING_STEPS = 1500
 # On what the student is tuned, and with which seed.
 TUNINGS = [("treebank", 0), ("second_opinion", 0), ("second_opinion", 1)]
 
+LEARN_RATE: Dict[str, Any] = {"training.optimizer.learn_rate.initial_rate": 0.004}
 STUDENT: Dict[str, Any] = {
     "components.lstm_tagger.label_smoothing": 0.03,
     "components.lstm_tagger.model.word_width": 64,
@@ -96,7 +97,8 @@ def main() -> None:
     if not vectors.exists():
         learn_vectors(raw_files, vectors)
     if not (teacher / "model-best").exists():
-        settings = {"paths.vectors": str(vectors), "components.lstm_tagger.model.include_static_vectors": True}
+        with_vectors = {"paths.vectors": str(vectors), "components.lstm_tagger.model.include_static_vectors": True}
+        settings = {**LEARN_RATE, **with_vectors}
         train(train_path, teacher, dev_path=dev_path, config="accurate", seed=SEED, overrides=settings)
     student_data = options.work / "student_data"
     silver = student_data / "silver.spacy"
@@ -110,7 +112,7 @@ def main() -> None:
         train(student_data, student, dev_path=dev_path, config="accurate", seed=SEED, overrides=STUDENT)
     plain = options.work / "plain"
     if not (plain / "model-best").exists():
-        train(train_path, plain, dev_path=dev_path, config="accurate", seed=SEED)
+        train(train_path, plain, dev_path=dev_path, config="accurate", seed=SEED, overrides=LEARN_RATE)
     tuning_data = {name: options.work / "tuning_data" / name for name, _ in TUNINGS}
     second_opinion = tuning_data["second_opinion"] / "second_opinion.spacy"
     if not second_opinion.exists():
