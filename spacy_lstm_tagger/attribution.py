@@ -102,17 +102,7 @@ def average_word(encoder: WordEncoder, types: WordTypes, weights: numpy.ndarray)
     :returns: *Shape:* ``(encoder.width,)``
     """
     shares = torch.from_numpy(weights / weights.sum()).float()
-    if not encoder.mixes:
-        vectors: Tensor = shares @ encoder(types)
-        return vectors
-    unmixed: List[Tensor] = []
-    handle = encoder.mixes[0].register_forward_pre_hook(lambda mix, inputs: unmixed.append(inputs[0]))
-    try:
-        encoder(types)
-    finally:
-        handle.remove()
-    average = shares @ unmixed[0]
-    return torch.cat([mix(average) for mix in encoder.mixes])
+    return encoder.mix(shares @ encoder.join(types, encoder.spell(types)))
 
 
 def _log_probabilities(network: LSTMTagger, features: Tensor, labels: Tensor) -> Tensor:

@@ -248,8 +248,11 @@ class WordEncoder(nn.Module):
         :param dropout: rate of dropout on the embeddings.
         :returns: *Shape:* ``(n_types, width)``
         """
-        spelling = None if self.characters is None else self.characters(types.characters)
-        return self.combine(types, spelling, dropout)
+        return self.combine(types, self.spell(types), dropout)
+
+    def spell(self, types: WordTypes) -> Optional[Tensor]:
+        """:returns: what the characters of words give, if they are read. *Shape:* ``(n_types, character_width)``"""
+        return None if self.characters is None else self.characters(types.characters)
 
     def combine(self, types: WordTypes, spelling: Optional[Tensor], dropout: float = 0.0) -> Tensor:
         """Encode word types whose characters were read already.
@@ -258,14 +261,25 @@ class WordEncoder(nn.Module):
         :param dropout: rate of dropout on the embeddings.
         :returns: *Shape:* ``(n_types, width)``
         """
+        return self.mix(functional.dropout(self.join(types, spelling), dropout, training=dropout > 0))
+
+    def join(self, types: WordTypes, spelling: Optional[Tensor]) -> Tensor:
+        """Put side by side what vectors of words are made of.
+
+        :param spelling: what the characters give. *Shape:* ``(n_types, character_width)``
+        :returns: *Shape:* ``(n_types, width before mixing)``
+        """
         parts: List[Tensor] = [self.word(types.words)]
         parts += [table(rows) for table, rows in zip(self.affixes, types.affixes.unbind(1))]
         if spelling is not None:
             parts.append(spelling)
         if types.vectors is not None:
             parts.append(types.vectors if self.corrections is None else types.vectors + self.corrections(types.words))
-        vectors = functional.dropout(torch.cat(parts, dim=1), dropout, training=dropout > 0)
-        return torch.cat([mix(vectors) for mix in self.mixes], dim=1) if self.mixes else vectors
+        return torch.cat(parts, dim=1)
+
+    def mix(self, parts: Tensor) -> Tensor:
+        """Make vectors of words. *Shape:* ``parts (..., width before mixing)``, result ``(..., width)``"""
+        return torch.cat([mix(parts) for mix in self.mixes], dim=-1) if self.mixes else parts
 
     def encode_by_length(self, types: WordTypes, dropout: float) -> Tensor:
         """Encode word types, short words apart from long ones: the same vectors, in less time.

@@ -61,6 +61,7 @@ TUNING_STEPS = 1500
 # On what the student is tuned, and with which seed.
 TUNINGS = [("treebank", 0), ("second_opinion", 0), ("second_opinion", 1)]
 
+# With which the models that label are trained.
 LEARN_RATE: Dict[str, Any] = {"training.optimizer.learn_rate.initial_rate": 0.004}
 STUDENT: Dict[str, Any] = {
     "components.lstm_tagger.label_smoothing": 0.03,
@@ -97,8 +98,11 @@ def main() -> None:
     if not vectors.exists():
         learn_vectors(raw_files, vectors)
     if not (teacher / "model-best").exists():
-        with_vectors = {"paths.vectors": str(vectors), "components.lstm_tagger.model.include_static_vectors": True}
-        settings = {**LEARN_RATE, **with_vectors}
+        settings = {
+            **LEARN_RATE,
+            "paths.vectors": str(vectors),
+            "components.lstm_tagger.model.include_static_vectors": True,
+        }
         train(train_path, teacher, dev_path=dev_path, config="accurate", seed=SEED, overrides=settings)
     student_data = options.work / "student_data"
     silver = student_data / "silver.spacy"

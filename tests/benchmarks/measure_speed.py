@@ -190,6 +190,8 @@ def measure_growth(options: argparse.Namespace) -> dict[str, dict[str, list[list
     """Microseconds per word, and MB of memory above the loaded pipeline, by size."""
     dev = read_dev(options.treebank)
     words = [token.text for doc in dev for token in doc]
+    totals, doc_lengths = ([n for n in sizes if n <= options.longest] for sizes in (TOTALS, DOC_LENGTHS))
+    n_words = options.words // 10
     growth: dict[str, dict[str, list[list[float]]]] = {}
     for name, nlp in load(options.work, NAMES).items():
 
@@ -201,16 +203,10 @@ def measure_growth(options: argparse.Namespace) -> dict[str, dict[str, list[list
         def one_doc(n_words: int, nlp: spacy.Language = nlp) -> Doc:
             return Doc(nlp.vocab, words=list(itertools.islice(itertools.cycle(words), n_words)))
 
-        def up_to_longest(sizes: list[int]) -> list[int]:
-            return [n for n in sizes if n <= options.longest]
-
-        n_words = options.words // 10
         measure(repeat_docs(nlp, dev, n_words))
         growth[name] = {
-            "words in all": [[n, *measure(repeat_docs(nlp, dev, n))] for n in up_to_longest(TOTALS)],
-            "words in a doc": [
-                [n, *measure(one_doc(n) for _ in range(max(1, n_words // n)))] for n in up_to_longest(DOC_LENGTHS)
-            ],
+            "words in all": [[n, *measure(repeat_docs(nlp, dev, n))] for n in totals],
+            "words in a doc": [[n, *measure(one_doc(n) for _ in range(max(1, n_words // n)))] for n in doc_lengths],
             "batch_size": [[n, *measure(repeat_docs(nlp, dev, n_words // 2), batch_size=n)] for n in BATCH_SIZES],
         }
     return growth
