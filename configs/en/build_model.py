@@ -36,9 +36,9 @@ import floret
 import spacy
 import srsly
 import torch
-from spacy.cli.init_pipeline import init_vectors_cli
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
+from spacy.training.initialize import convert_vectors
 from thinc.api import Config
 from tqdm import tqdm
 
@@ -148,7 +148,8 @@ def learn_vectors(raw_files: Iterable[Path], output: Path) -> None:
         file.write(f"{len(model.words)} {model.get_dimension()}\n")
         for word in model.words:
             file.write(" ".join([word, *(f"{value:.5f}" for value in model.get_word_vector(word))]) + "\n")
-    init_vectors_cli("en", table, output, attr="LOWER")
+    convert_vectors(nlp, table, truncate=0, prune=-1, attr="LOWER")
+    nlp.to_disk(output)
 
 
 def sample(raw_files: Iterable[Path]) -> Iterator[str]:
