@@ -52,7 +52,7 @@ def refine_temperature(temperature: float, logits: numpy.ndarray, targets: numpy
     is_right = logits[known].argmax(axis=1) == targets[known]
 
     def error(factor: float) -> float:
-        return expected_calibration_error(highest_probability(logits[known] / (temperature * factor)), is_right)
+        return expected_calibration_error(highest_probability(logits[known], temperature * factor), is_right)
 
     return temperature * min(FACTORS, key=error)
 

@@ -294,7 +294,7 @@ class LSTMTaggerPipe(TrainablePipe):
             for head, (layer, scores) in enumerate(zip(self.cfg["labels"], parts)):
                 labels[tokens, head] = scores.argmax(axis=1)
                 if confidence is not None and layer in CONFIDENCE_LAYERS:
-                    confidence[tokens, head] = highest_probability(scores / self._temperature(layer))
+                    confidence[tokens, head] = highest_probability(scores, self._temperature(layer))
         ends = _ends(docs)
         confidences = [None] * len(docs) if confidence is None else numpy.split(confidence, ends)
         return [Prediction(*pair) for pair in zip(numpy.split(labels, ends), confidences)]

@@ -26,8 +26,8 @@ def keep_confidence(docs: Sequence[Doc], confidence: Dict[str, numpy.ndarray]) -
         NaN where the label is not the tagger's.
     """
     widths = numpy.concatenate([doc.to_array([LENGTH, SPACY]).reshape(-1, 2) for doc in docs]).astype("int64")
-    ends = numpy.cumsum(widths.sum(axis=1))
-    starts = ends - widths.sum(axis=1)
+    starts = numpy.cumsum(widths.sum(axis=1)) - widths.sum(axis=1)
+    ends = starts + widths[:, 0]
     kept = {layer: confidence[layer] for layer in CONFIDENCE_LAYERS if layer in confidence}
     last = 0
     for doc in docs:
@@ -35,7 +35,7 @@ def keep_confidence(docs: Sequence[Doc], confidence: Dict[str, numpy.ndarray]) -
         if first < last:
             offsets = starts[first:last] - starts[first]
             parts = {layer: values[first:last] for layer, values in kept.items()}
-            doc.user_data[USER_DATA_KEY] = {"offsets": offsets, "end": _end(doc), **parts}
+            doc.user_data[USER_DATA_KEY] = {"offsets": offsets, "end": int(ends[last - 1] - starts[first]), **parts}
 
 
 def _get_confidence(token: Token, layer: str) -> Optional[float]:

@@ -13,9 +13,11 @@ def softmax(logits: numpy.ndarray) -> numpy.ndarray:
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def highest_probability(logits: numpy.ndarray) -> numpy.ndarray:
+def highest_probability(logits: numpy.ndarray, temperature: float) -> numpy.ndarray:
     """RETURNS (numpy.ndarray): The likeliest label's probability. Shape (n_tokens,) for logits (n_tokens, n_labels)."""
-    return 1.0 / numpy.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)
+    relative = logits - logits.max(axis=1, keepdims=True)
+    relative /= temperature
+    return 1.0 / numpy.exp(relative, out=relative).sum(axis=1)
 
 
 def log_softmax(logits: numpy.ndarray) -> numpy.ndarray:
