@@ -19,28 +19,32 @@ def trace_back(network: LSTMTagger, states: Tensor, gradients: Tensor) -> Tensor
     :param states: as in :class:`recurrence.Trace`. *Shape:* ``(n_members, depth, n_directions, len(QUANTITIES),
         n_words, n_points, hidden_width)``
     :param gradients: with respect to the features. *Shape:* ``(n_gradients, n_members, n_words, n_points, width)``
-    :returns: *Shape:* ``(n_gradients, n_words, n_points, encoder.width)``
+    :returns: their sum over the points. *Shape:* ``(n_gradients, n_words, encoder.width)``
     """
     words = []
     for member, layers, gradient in zip(network.members, states, gradients.unbind(1)):
         member = cast(Member, member)
         width = cast(LSTMLayer, member.layers[-1]).width
         hidden, skipped = gradient[..., :width], gradient[..., width:]
-        for layer, directions in reversed(list(zip(member.layers, layers))):
+        for depth, (layer, directions) in reversed(list(enumerate(zip(member.layers, layers)))):
             layer = cast(LSTMLayer, layer)
-            inputs = _trace_layer_back(layer, directions, hidden)
-            hidden = inputs + hidden if layer.residual else inputs
-        words.append(hidden + skipped if member.skip else hidden)
+            inputs = _trace_layer_back(layer, directions, hidden, sum_points=not depth)
+            if layer.residual:
+                inputs = inputs + (hidden if depth else hidden.sum(2))
+            hidden = inputs
+        words.append(hidden + skipped.sum(2) if member.skip else hidden)
     return torch.cat(words, dim=-1)
 
 
-def step_back(lstm: nn.LSTM, states: Tensor, gradients: Tensor) -> Tensor:
+def step_back(lstm: nn.LSTM, states: Tensor, gradients: Tensor, *, sum_points: bool) -> Tensor:
     """Take an LSTM's steps from the last to the first.
 
     :param lstm: of one layer and one direction.
     :param states: *Shape:* ``(len(QUANTITIES), n_steps, n_points, hidden_width)``
     :param gradients: with respect to the hidden states. *Shape:* ``(n_gradients, n_steps, n_points, hidden_width)``
-    :returns: with respect to the inputs. *Shape:* ``(n_gradients, n_steps, n_points, width)``
+    :param sum_points: whether the sum over the points is enough: it takes a third less time.
+    :returns: with respect to the inputs. *Shape:* ``(n_gradients, n_steps, n_points, width)``, without the points if
+        they are summed.
     """
     weights = dict(lstm.named_parameters())
     f, i, g, c, o, _ = states
@@ -51,7 +55,7 @@ def step_back(lstm: nn.LSTM, states: Tensor, gradients: Tensor) -> Tensor:
     hidden_by_output = c.tanh() * o * (1 - o)
     cell = torch.zeros_like(gradients[:, 0])
     gates = cell.repeat(1, 1, 4)
-    inputs = gradients.new_zeros(*gradients.shape[:-1], lstm.input_size)
+    steps = []
     # The steps after the last one that is asked for do not count.
     n_steps = max(gradients.any(0).flatten(1).any(1).nonzero().flatten().tolist(), default=-1) + 1
     for step in reversed(range(n_steps)):
@@ -59,14 +63,16 @@ def step_back(lstm: nn.LSTM, states: Tensor, gradients: Tensor) -> Tensor:
         cell = cell + hidden * hidden_by_cell[step]
         from_cell = cell.unsqueeze(2) * cell_by_gates[step]
         gates = torch.cat([from_cell.flatten(2), hidden * hidden_by_output[step]], dim=2)
-        inputs[:, step] = gates @ weights["weight_ih_l0"]
+        steps.append((gates.sum(1) if sum_points else gates) @ weights["weight_ih_l0"])
         cell = cell * f[step]
-    return inputs
+    after_end = gates.new_zeros(len(gates), *([] if sum_points else [gates.shape[1]]), lstm.input_size)
+    return torch.stack([*reversed(steps), *[after_end] * (len(f) - n_steps)], dim=1)
 
 
-def _trace_layer_back(layer: LSTMLayer, directions: Tensor, gradients: Tensor) -> Tensor:
+def _trace_layer_back(layer: LSTMLayer, directions: Tensor, gradients: Tensor, *, sum_points: bool) -> Tensor:
     parts = gradients.chunk(len(directions), -1)
-    inputs = step_back(layer.rightwards, directions[0], parts[0])
+    inputs = step_back(layer.rightwards, directions[0], parts[0], sum_points=sum_points)
     if layer.leftwards is not None:
-        inputs = inputs + step_back(layer.leftwards, directions[1].flip(1), parts[1].flip(1)).flip(1)
+        from_right = step_back(layer.leftwards, directions[1].flip(1), parts[1].flip(1), sum_points=sum_points)
+        inputs = inputs + from_right.flip(1)
     return inputs

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Iterable, Tuple
 
 import numpy
 
+from .attribution import SMALLEST_DIFFERENCE, TOLERANCE
 from .heat_map import draw
 from .labels import NAMES
 from .recurrence import QUANTITIES
@@ -49,6 +50,9 @@ def render_parts(explanation: "Explanation", word: int) -> str:
         own, total = explanation.parts[head][word], explanation.differences[head][word]
         bars = zip(explanation.part_names, _shares(own), map(format_signed, own))
         caption = f"“{name}” itself adds {format_signed(own.sum())} of {format_signed(total)} to {NAMES[head]} {label}"
+        missing = total - explanation.attributions[head][word].sum()
+        if abs(missing) > TOLERANCE * max(abs(total), SMALLEST_DIFFERENCE):
+            caption += f" (in sum all words miss it by {format_signed(missing)})"
         shares.append(f'<div data-head="{number}">{_bars(caption, bars, "signed")}</div>')
     spelling = _spelling(explanation, word) if explanation.spelling[word] else ""
     return f'<ul>{"".join(reasons)}</ul><div class="tables">{"".join(shares)}{spelling}</div>'
