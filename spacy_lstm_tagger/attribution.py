@@ -20,7 +20,7 @@ from .recurrence import score_labels, trace_sentence
 
 # At how many points of each part of the path the gradient is taken.
 N_POINTS = 8
-SHORTEST_PART = 2**-12
+SHORTEST_PART = 2**-20
 TOLERANCE = 0.01  # as a share of the difference
 SMALLEST_DIFFERENCE = 0.1  # in nats: what is below counts as this much
 # A word's embeddings bend more, and are computed sooner.
@@ -46,7 +46,9 @@ class Attributions(NamedTuple):
     characters: Tensor
 
 
-def attribute(network: LSTMTagger, types: WordTypes, labels: Tensor, average: Tensor) -> Attributions:
+def attribute(
+    network: LSTMTagger, types: WordTypes, labels: Tensor, average: Tensor, on_progress: Callable[[float], object]
+) -> Attributions:
     """Find what a sentence's words add to the log-probability of labels.
 
     The word's part goes along a straight path of word vectors. What a word adds to its own label is then divided along
@@ -56,13 +58,14 @@ def attribute(network: LSTMTagger, types: WordTypes, labels: Tensor, average: Te
     :param types: the words of the sentence, one after another.
     :param labels: for each word and head the label. *Shape:* ``(n_words, n_heads)``
     :param average: the average word's vector. *Shape:* ``(encoder.width,)``
+    :param on_progress: is given for how many words the labels were explained since it was last called.
     """
     vectors = network.encoder(types)
     n_words, n_heads = labels.shape
     start = average.expand_as(vectors)
     change = vectors - start
 
-    gradients, difference = _average_gradients(network, start, change, labels)
+    gradients, difference = _average_gradients(network, start, change, labels, on_progress)
     # shape: (n_heads, n_words, n_words, width)
     gradients = gradients.unflatten(0, (n_words, n_heads)).transpose(0, 1)
     # shape: (n_heads, n_words, width)
@@ -104,7 +107,9 @@ def _log_probabilities(network: LSTMTagger, features: Tensor, labels: Tensor) ->
     return torch.cat(chosen, dim=2)
 
 
-def _average_gradients(network: LSTMTagger, start: Tensor, change: Tensor, labels: Tensor) -> Tuple[Tensor, Tensor]:
+def _average_gradients(
+    network: LSTMTagger, start: Tensor, change: Tensor, labels: Tensor, on_progress: Callable[[float], object]
+) -> Tuple[Tensor, Tensor]:
     """Average the gradients of the labels' log-probabilities over the path.
 
     A part of the path in which a label's sum misses its difference is halved, for that label, until the tolerance is
@@ -132,6 +137,7 @@ def _average_gradients(network: LSTMTagger, start: Tensor, change: Tensor, label
         done, missed = pending[accepted], pending[~accepted]
         averages[done] += length * gradients[accepted]
         errors[done] += part_errors[accepted]
+        on_progress(length * len(done) / labels.shape[1])
         if len(missed):
             parts += [(begin, length / 2, missed), (begin + length / 2, length / 2, missed)]
     return averages, differences

@@ -1,7 +1,7 @@
 """Why a tagger decides as it does: every number of the forward pass over a text, and what the decisions lean on."""
 
 import html
-from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Union, cast
+from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Union, cast
 
 import numpy
 from spacy.language import Language
@@ -101,6 +101,7 @@ def explain(
     before: Optional[Language] = None,
     candidates: Optional[Iterable[str]] = None,
     max_words: int = MAX_WORDS,
+    on_progress: Callable[[float], object] = lambda share: None,
 ) -> Explanation:
     """Explain why a pipeline's LSTM tagger labels the words of a text as it does.
 
@@ -110,6 +111,7 @@ def explain(
     candidates (Optional[Iterable[str]]): Words to look for neighbours among, and to take the average word from, besides
         those of the text. None: the known words whose text the pipeline's vocab has. The tagger itself keeps no text.
     max_words (int): The most words that are explained. Time and memory grow with their square.
+    on_progress (Callable[[float], object]): Is given the share of the work that was done since it was last called.
     RETURNS (Explanation): The explanation. Raises a ValueError if there is no word, or too many.
     """
     tagger = find_tagger(nlp)
@@ -133,7 +135,7 @@ def explain(
     network = cast(LSTMTagger, get_shim(tagger.model).as_stored().requires_grad_(False).cpu())
     lexicon = Lexicon(tagger, network, [*(known_words(tagger) if candidates is None else candidates), *words])
     parts = [
-        _explain_sentence(tagger, network, sentence, labels, lexicon.average)
+        _explain_sentence(tagger, network, sentence, labels, lexicon.average, lambda n: on_progress(n / len(words)))
         for sentence, labels in zip(sentences, numpy.split(chosen, numpy.cumsum(lengths)[:-1]))
     ]
     states = numpy.concatenate([part.states for part in parts], axis=4)
@@ -190,12 +192,18 @@ def _read(nlp: Language, tagger: LSTMTaggerPipe, text: Union[str, Doc]) -> Doc:
 
 
 def _explain_sentence(
-    tagger: LSTMTaggerPipe, network: LSTMTagger, words: List[str], labels: numpy.ndarray, average: numpy.ndarray
+    tagger: LSTMTaggerPipe,
+    network: LSTMTagger,
+    words: List[str],
+    labels: numpy.ndarray,
+    average: numpy.ndarray,
+    on_progress: Callable[[float], object],
 ) -> _Sentence:
     types = look_up_on_cpu(tagger, words)
     vectors = network.encoder(types)
     trace = trace_sentence(network, vectors)
-    attributions = attribute(network, types, to_tensor(labels, vectors), to_tensor(average, vectors))
+    inputs = to_tensor(labels, vectors), to_tensor(average, vectors)
+    attributions = attribute(network, types, *inputs, on_progress)
     lengths = (types.characters > 0).sum(1).tolist()
     spellings = []
     if network.encoder.characters is not None:

@@ -19,6 +19,10 @@ VARIANTS = [
 ]
 
 
+def ignore(share):
+    """Show no progress."""
+
+
 def explain(sizes, n_words=6):
     network, types = make(sizes), make_types(sizes, n_words)
     with torch.no_grad():
@@ -44,7 +48,7 @@ def score(network, vectors, labels):
 @pytest.mark.parametrize("sizes", VARIANTS)
 def test_words_add_up_to_the_difference(sizes):
     network, types, labels, average = explain(sizes)
-    found = attribute(network, types, labels, average)
+    found = attribute(network, types, labels, average, ignore)
     real = network.encoder(types)
     difference = score(network, real, labels) - score(network, average.expand_as(real), labels)
     torch.testing.assert_close(found.difference, difference, rtol=1e-4, atol=1e-4)
@@ -54,7 +58,7 @@ def test_words_add_up_to_the_difference(sizes):
 @pytest.mark.parametrize("sizes", VARIANTS)
 def test_words_are_what_a_plain_sum_over_many_points_gives(sizes):
     network, types, labels, average = explain(sizes)
-    found = attribute(network, types, labels, average)
+    found = attribute(network, types, labels, average, ignore)
     real = network.encoder(types)
     change = real - average
     n_points = 400
@@ -71,7 +75,7 @@ def test_words_are_what_a_plain_sum_over_many_points_gives(sizes):
 @pytest.mark.parametrize("sizes", VARIANTS)
 def test_parts_add_up_to_the_word_and_characters_to_their_part(sizes):
     network, types, labels, average = explain(sizes)
-    found = attribute(network, types, labels, average)
+    found = attribute(network, types, labels, average, ignore)
     own = found.words.diagonal(dim1=1, dim2=2)
     torch.testing.assert_close(found.parts.sum(2), own, rtol=0.01, atol=0.01)
     n_heads, n_parts = len(sizes["n_labels"]), 2 + len(sizes["n_affixes"])
@@ -104,7 +108,7 @@ def test_average_word_is_made_of_averages():
 def test_word_that_is_the_average_adds_nothing():
     network, types, labels, _ = explain(RICH)
     average = network.encoder(types)[3]
-    assert not attribute(network, types, labels, average).words[:, :, 3].any()
+    assert not attribute(network, types, labels, average, ignore).words[:, :, 3].any()
 
 
 def test_sums_are_right_where_a_gate_opens_within_a_hundredth_of_the_path():
@@ -113,7 +117,7 @@ def test_sums_are_right_where_a_gate_opens_within_a_hundredth_of_the_path():
         for mix in network.encoder.mixes:
             mix[2].weight *= 200
     average = average_word(network.encoder, make_types(RICH, 50), numpy.ones(50))
-    found = attribute(network, types, labels, average)
+    found = attribute(network, types, labels, average, ignore)
     torch.testing.assert_close(found.words.sum(2), found.difference, rtol=TOLERANCE, atol=TOLERANCE / 10)
 
 
@@ -129,7 +133,7 @@ def test_parts_of_the_path_are_halved_for_labels_whose_sums_are_off(monkeypatch)
     original = attribution._average_over_part
     monkeypatch.setattr(attribution, "_average_over_part", average_over_part)
     monkeypatch.setattr(attribution, "N_POINTS", 1)
-    found = attribute(network, types, labels, average)
+    found = attribute(network, types, labels, average, ignore)
     assert taken[0] == labels.numel() and 0 < min(taken) < labels.numel()
     torch.testing.assert_close(found.words.sum(2), found.difference, rtol=TOLERANCE, atol=TOLERANCE / 10)
 
@@ -137,6 +141,6 @@ def test_parts_of_the_path_are_halved_for_labels_whose_sums_are_off(monkeypatch)
 def test_network_is_left_as_it_was():
     network, types, labels, average = explain(RICH)
     before = network.encoder(types)
-    attribute(network, types, labels, average)
+    attribute(network, types, labels, average, ignore)
     assert torch.equal(network.encoder(types), before)
     assert not any(module._forward_hooks for module in network.modules())

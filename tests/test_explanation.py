@@ -125,6 +125,12 @@ def test_sentences_are_read_apart(trained):
         assert not attributions[:2, 2:].any() and not both.left_out[head][:2, 2:].any()
 
 
+def test_shares_of_the_work_add_up_to_all_of_it(trained):
+    shares = []
+    explain(trained, Doc(trained.vocab, WORDS, sent_starts=[1, 0, 0, 1, 0, 0]), on_progress=shares.append)
+    assert len(shares) > 1 and min(shares) >= 0 and sum(shares) == pytest.approx(1)
+
+
 def test_components_after_the_tagger_change_nothing(trained):
     nlp = spacy.blank("en")
     nlp.add_pipe("lstm_tagger", source=trained)

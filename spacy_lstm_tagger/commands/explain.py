@@ -9,7 +9,7 @@ from wasabi import msg
 
 from ..component import load_pipeline
 from ..explanation import MAX_WORDS, explain
-from .cli import clean_exit, lstm_tagger_cli
+from .cli import clean_exit, lstm_tagger_cli, show_progress
 
 
 @lstm_tagger_cli.command("explain")
@@ -60,4 +60,13 @@ def render_explanation(
     """
     nlp = load_pipeline(model)
     untrained = init_nlp(nlp.config) if before else None
-    return explain(nlp, text, before=untrained, candidates=candidates, max_words=max_words).to_html()
+    with show_progress(unit="%", total=100) as progress:
+        explanation = explain(
+            nlp,
+            text,
+            before=untrained,
+            candidates=candidates,
+            max_words=max_words,
+            on_progress=lambda share: progress.update(100 * share),
+        )
+    return explanation.to_html()
