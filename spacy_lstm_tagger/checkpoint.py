@@ -188,9 +188,10 @@ class _Training:
         try:
             save_file(tensors, _new(path), metadata={"state": json.dumps(state, default=numpy.ndarray.tolist)})
             _new(path).replace(path)
-        except BaseException:
+        except SafetensorError as error:
+            raise OSError(f"{path} can't be written: {error}") from error
+        finally:
             _new(path).unlink(missing_ok=True)
-            raise
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         tensors, optimizer = state["tensors"], cast(Optimizer, self._optimizer)

@@ -211,13 +211,22 @@ def test_failing_writes_keep_the_best_model(run_spacy, tmp_path, monkeypatch):
     assert directories(output) == ["model-best", "model-last"]
 
 
-def test_full_disk_keeps_the_best_model(run_spacy, tmp_path):
+def n_pages(path):
+    """What a file or a directory takes of a tmpfs."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(1 + file.stat().st_size // 4096 for file in files)
+
+
+@pytest.mark.parametrize("n_models, n_checkpoints", [(2, 0.5), (3.5, 1)])
+def test_full_disk_keeps_the_best_model(run_spacy, tmp_path, monkeypatch, n_models, n_checkpoints):
+    """There is room for the first two models and half a checkpoint, or for a checkpoint and half a copy of the second best
+    model."""
+    with monkeypatch.context() as patch:
+        interrupt_at_update(patch, 6, tmp_path / "measured")
+    model, file = (tmp_path / "measured" / path for path in ("model-best", f"{WORK}/{CHECKPOINT}"))
     disk = tmp_path / "disk"
     disk.mkdir()
-    files = [file for file in run_training(tmp_path / "whole").rglob("*") if file.is_file()]
-    n_pages = sum(1 + file.stat().st_size // 4096 for file in files)
-    # Room for the first models and no checkpoint.
-    size = f"size={4 * (2 * n_pages + 20)}k"
+    size = f"size={4 * int(n_models * n_pages(model) + n_checkpoints * n_pages(file) + 20)}k"
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", disk], check=False).returncode == 0
     if not mounted:
         pytest.skip("mounting a tmpfs takes rights that are not there")
@@ -225,6 +234,8 @@ def test_full_disk_keeps_the_best_model(run_spacy, tmp_path):
         done = run_spacy(*arguments(disk / "out"), check=False)
         assert done.returncode == 1
         assert "No space left on device" in done.stderr and "Traceback" not in done.stderr
+        assert (disk / "out" / WORK / CHECKPOINT).exists() == (n_checkpoints == 1)
+        assert not list((disk / "out").rglob(".*"))
         assert spacy.load(disk / "out" / "model-best")("A dog.")[0].tag_
         subprocess.run(["mount", "-o", "remount,size=50m", disk], check=True)
         run_spacy(*arguments(disk / "out"))
