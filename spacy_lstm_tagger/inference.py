@@ -22,8 +22,10 @@ ROWS_PER_BLOCK = {torch.float32: 4, torch.bfloat16: 2}
 UNITS_PER_REGISTER = 16
 # oneDNN keeps what it made for each size of a product in bfloat16, a third of a megabyte, and so does torch: 1,024 of
 # them each. So there are few sizes: cells come first in all tensors, which makes strides the same in each batch, and
-# long products are taken in parts.
+# long products are taken in parts, and after the first windows blocks are larger.
 ROWS_PER_PRODUCT = 128
+SMALL_BLOCKS_END = 16
+ROWS_PER_LARGE_BLOCK = 8
 
 
 class WordTable(NamedTuple):
@@ -59,11 +61,14 @@ def lay_out(starts: numpy.ndarray, lengths: numpy.ndarray, rows_per_block: int) 
 
     starts (numpy.ndarray): Each window's first word. int64, shape (n_windows,).
     lengths (numpy.ndarray): The windows' lengths, the longest first, all above 0. int64, same shape.
-    rows_per_block (int): Each step reads a multiple of it.
+    rows_per_block (int): Each step reads a multiple of it: 1, 2, 4 or 8.
     RETURNS (Layout): The cells.
     """
+    firsts = numpy.arange(0, len(lengths), rows_per_block)
+    firsts = firsts[(firsts < SMALL_BLOCKS_END) | (firsts % ROWS_PER_LARGE_BLOCK == 0)]
+    n_rows = numpy.where(firsts < SMALL_BLOCKS_END, rows_per_block, ROWS_PER_LARGE_BLOCK)
     # A block goes on for as long as its first window does.
-    longest = numpy.repeat(lengths[::rows_per_block], rows_per_block)
+    longest = numpy.repeat(lengths[firsts], n_rows)
     window = numpy.minimum(numpy.arange(len(longest)), len(lengths) - 1)
     # shape: (n_steps,)
     sizes = numpy.searchsorted(-longest, -numpy.arange(lengths[0]))

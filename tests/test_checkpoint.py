@@ -219,8 +219,7 @@ def n_pages(path):
 
 @pytest.mark.parametrize("n_models, n_checkpoints", [(2, 0.5), (3.5, 1)])
 def test_full_disk_keeps_the_best_model(run_spacy, tmp_path, monkeypatch, n_models, n_checkpoints):
-    """There is room for the first two models and half a checkpoint, or for a checkpoint and half a copy of the second best
-    model."""
+    """There is room for the first two models and half a checkpoint, or also for half a copy of the next best model."""
     with monkeypatch.context() as patch:
         interrupt_at_update(patch, 6, tmp_path / "measured")
     model, file = (tmp_path / "measured" / path for path in ("model-best", f"{WORK}/{CHECKPOINT}"))
