@@ -23,7 +23,8 @@ UNITS_PER_REGISTER = 16
 # oneDNN keeps what it made for each size of a product in bfloat16, a third of a megabyte, and so does torch: 1,024 of
 # them each. So there are few sizes: cells come first in all tensors, which makes strides the same in each batch, and
 # long products are taken in parts, and after the first windows blocks are larger.
-ROWS_PER_PRODUCT = 128
+ROWS_PER_LARGE_PRODUCT = 128
+ROWS_PER_MEDIUM_PRODUCT = 32
 SMALL_BLOCKS_END = 16
 ROWS_PER_LARGE_BLOCK = 8
 
@@ -129,9 +130,13 @@ class LSTMWeights(NamedTuple):
         *Shape:* ``inputs (n_cells, n_lstms, input width)``, result ``(n_cells, n_lstms, 4 * units)``
         """
         gates = self.biases.repeat(len(inputs), 1, 1)
-        for first in range(0, len(inputs), ROWS_PER_PRODUCT):
-            part = slice(first, first + ROWS_PER_PRODUCT)
+        n_large, n_left = divmod(len(inputs), ROWS_PER_LARGE_PRODUCT)
+        n_medium, n_left = divmod(n_left, ROWS_PER_MEDIUM_PRODUCT)
+        first = 0
+        for n in [ROWS_PER_LARGE_PRODUCT] * n_large + [ROWS_PER_MEDIUM_PRODUCT] * n_medium + [n_left] * (n_left > 0):
+            part = slice(first, first + n)
             gates[part].transpose(0, 1).baddbmm_(inputs[part].transpose(0, 1), self.inputs)
+            first += n
         return gates
 
 
