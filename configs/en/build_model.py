@@ -1,22 +1,20 @@
 """Rebuild the English model that ships with the package.
 
-    python configs/en/build_model.py UD_English-EWT RAW_TEXT [--work DIR]
+    python configs/en/build_model.py UD_English-EWT RAW_TEXT [--work DIR] [--output DIR]
 
 UD_English-EWT is a directory with files named *-train.conllu and *-dev.conllu, RAW_TEXT one of English text in files
-named *.txt.xz, a paragraph a line. It needs floret (`pip install floret`) and about two and a half hours. Steps whose
-result is in DIR are not done again:
+named *.txt.xz, a paragraph a line. It needs floret (`pip install floret`) and an hour and a half. Steps whose
+result is in the work directory are not done again:
 
 1. vectors: word vectors from the raw text (skip-gram)
 2. teacher: the config `accurate` with these vectors, trained on the treebank
-3. silver.spacy: a part of the raw text, labelled by the teacher
-4. student: a model trained on both, without vectors
-5. second_opinion.spacy: sentences in which the teacher takes a word in lower case for a name, since its vectors do not
-   tell Apple from apple, labelled by the config `accurate` without vectors
-6. tuned-*: the student, trained a little more on the treebank, and twice on the treebank and these sentences (UPOS on
-   dev 95.7 -> 96.0, 95.9 and 95.9)
-7. averaged: the mean of the weights of these three (96.0), which knows apples as well; Wortsman et al. (2022),
-   https://arxiv.org/abs/2203.05482
-8. the model and its card, in spacy_lstm_tagger/pretrained/en
+3. second_opinion: the config `accurate` without vectors, for sentences in which the teacher takes a word in lower case
+   for a name, since its vectors do not tell Apple from apple
+4. student_data: the treebank, and a part of the raw text, labelled by these two
+5. student: a model trained on them, without vectors
+6. tuned-*: the student, trained a little more on the treebank alone
+7. averaged: the mean of the weights of these; Wortsman et al. (2022), https://arxiv.org/abs/2203.05482
+8. the model and its card, in the output, by default spacy_lstm_tagger/pretrained/en
 
 Dev chooses the best step in each training; no dev sentence is trained on.
 """
@@ -42,6 +40,7 @@ from spacy.training.initialize import convert_vectors
 from thinc.api import Config
 from tqdm import tqdm
 
+from spacy_lstm_tagger.checkpoint import CHECKPOINT, WORK
 from spacy_lstm_tagger.commands.evaluate import evaluate
 from spacy_lstm_tagger.commands.train import train
 from spacy_lstm_tagger.component import find_tagger, load_pipeline
@@ -57,9 +56,8 @@ MORE_WORDS = {"changelog.txt.xz": 900_000, "standardebooks.txt.xz": 800_000}
 PIECE = 64
 # How often the treebank is in the student's training data.
 COPIES = 4
-TUNING_STEPS = 1500
-# On what the student is tuned, and with which seed.
-TUNINGS = [("treebank", 0), ("second_opinion", 0), ("second_opinion", 1)]
+TUNING_STEPS = 2500
+TUNING_SEEDS = [0, 1, 2]
 
 # With which the models that label are trained.
 LEARN_RATE: Dict[str, Any] = {"training.optimizer.learn_rate.initial_rate": 0.004}
@@ -88,6 +86,7 @@ def main() -> None:
     parser.add_argument("treebank", type=Path)
     parser.add_argument("raw_text", type=Path)
     parser.add_argument("--work", type=Path, default=Path("models/en"))
+    parser.add_argument("--output", type=Path, default=Path(str(files("spacy_lstm_tagger.pretrained"))) / "en")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     (train_path,) = options.treebank.glob("*-train.conllu")
@@ -97,41 +96,38 @@ def main() -> None:
     vectors, teacher = options.work / "vectors", options.work / "teacher"
     if not vectors.exists():
         learn_vectors(raw_files, vectors)
-    if not (teacher / "model-best").exists():
-        settings = {
-            **LEARN_RATE,
-            "paths.vectors": str(vectors),
-            "components.lstm_tagger.model.include_static_vectors": True,
-        }
-        train(train_path, teacher, dev_path=dev_path, config="accurate", seed=SEED, overrides=settings)
+    settings = {
+        **LEARN_RATE,
+        "paths.vectors": str(vectors),
+        "components.lstm_tagger.model.include_static_vectors": True,
+    }
+    train_step(train_path, teacher, dev_path, overrides=settings)
+    second_opinion = options.work / "second_opinion"
+    train_step(train_path, second_opinion, dev_path, overrides=LEARN_RATE)
     student_data = options.work / "student_data"
     silver = student_data / "silver.spacy"
     if not silver.exists():
         student_data.mkdir(exist_ok=True)
         for i in range(COPIES):
             shutil.copy(train_path, student_data / f"treebank-{i}.conllu")
-        DocBin(docs=label(sample(raw_files), teacher / "model-best")).to_disk(silver)
+        labelled = label(sample(raw_files), spacy.load(teacher / "model-best"))
+        DocBin(docs=label_names_again(labelled, spacy.load(second_opinion / "model-best"))).to_disk(silver)
     student = options.work / "student"
-    if not (student / "model-best").exists():
-        train(student_data, student, dev_path=dev_path, config="accurate", seed=SEED, overrides=STUDENT)
-    plain = options.work / "plain"
-    if not (plain / "model-best").exists():
-        train(train_path, plain, dev_path=dev_path, config="accurate", seed=SEED, overrides=LEARN_RATE)
-    tuning_data = {name: options.work / "tuning_data" / name for name, _ in TUNINGS}
-    second_opinion = tuning_data["second_opinion"] / "second_opinion.spacy"
-    if not second_opinion.exists():
-        for directory in tuning_data.values():
-            directory.mkdir(parents=True, exist_ok=True)
-            shutil.copy(train_path, directory / "treebank.conllu")
-        DocBin(docs=label_names_again(silver, plain / "model-best")).to_disk(second_opinion)
+    train_step(student_data, student, dev_path, overrides=STUDENT)
     config = tune(student / "model-best", options.work / "tuned.cfg")
-    tuned = [options.work / f"tuned-{name}-{seed}" for name, seed in TUNINGS]
-    for output, (name, seed) in zip(tuned, TUNINGS):
-        if not (output / "model-best").exists():
-            train(tuning_data[name], output, dev_path=dev_path, config=config, seed=seed)
+    tuned = [options.work / f"tuned-{seed}" for seed in TUNING_SEEDS]
+    for output, seed in zip(tuned, TUNING_SEEDS):
+        train_step(train_path, output, dev_path, config=config, seed=seed)
     averaged = options.work / "averaged"
     average([output / "model-best" for output in tuned], dev_path).to_disk(averaged)
-    export(averaged, dev_path, Path(str(files("spacy_lstm_tagger.pretrained"))) / "en")
+    export(averaged, dev_path, options.output)
+
+
+def train_step(data: Path, output: Path, dev_path: Path, **settings: Any) -> None:
+    """Train, go on with a training that was interrupted, or do nothing after one that was not."""
+    if not (output / "model-best").exists() or (output / WORK).exists():
+        resume = (output / WORK / CHECKPOINT).exists()
+        train(data, output, dev_path=dev_path, resume=resume, **{"config": "accurate", "seed": SEED, **settings})
 
 
 def learn_vectors(raw_files: Iterable[Path], output: Path) -> None:
@@ -142,7 +138,7 @@ def learn_vectors(raw_files: Iterable[Path], output: Path) -> None:
         for line in itertools.chain.from_iterable(map(read_lines, raw_files)):
             file.write(" ".join(token.lower_ for token in nlp.make_doc(line)) + "\n")
     model = floret.train_unsupervised(
-        str(text), model="skipgram", mode="fasttext", dim=100, minCount=5, minn=0, maxn=0, ws=3, epoch=5, thread=2
+        str(text), model="skipgram", mode="fasttext", dim=100, minCount=5, minn=0, maxn=0, ws=3, epoch=5, thread=1
     )
     with table.open("w", encoding="utf8") as file:
         file.write(f"{len(model.words)} {model.get_dimension()}\n")
@@ -172,13 +168,12 @@ def read_lines(path: Path) -> Iterator[str]:
             yield " ".join(line.split())
 
 
-def label(paragraphs: Iterable[str], teacher: Path) -> Iterator[Doc]:
+def label(paragraphs: Iterable[str], teacher: Language) -> Iterator[Doc]:
     """Label paragraphs sentence by sentence. Yield half of them as sentences, and half in pieces that begin and end
     anywhere, so that the model does not depend on sentence boundaries.
     """
-    nlp = spacy.load(teacher)
-    nlp.add_pipe("sentencizer", first=True)
-    for number, doc in enumerate(tqdm(nlp.pipe(paragraphs), desc="labelling", unit="paragraphs")):
+    teacher.add_pipe("sentencizer", first=True)
+    for number, doc in enumerate(tqdm(teacher.pipe(paragraphs), desc="labelling", unit="paragraphs")):
         if number % 2:
             bounds = [(sentence.start, sentence.end) for sentence in doc.sents]
         else:
@@ -186,7 +181,7 @@ def label(paragraphs: Iterable[str], teacher: Path) -> Iterator[Doc]:
         for start, end in bounds:
             tokens = list(doc[start:end])
             yield Doc(
-                nlp.vocab,
+                teacher.vocab,
                 words=[token.text for token in tokens],
                 spaces=[bool(token.whitespace_) for token in tokens],
                 tags=[token.tag_ for token in tokens],
@@ -195,19 +190,13 @@ def label(paragraphs: Iterable[str], teacher: Path) -> Iterator[Doc]:
             )
 
 
-def label_names_again(silver: Path, plain: Path) -> Iterator[Doc]:
-    """Label sentences anew in which a word in lower case was taken for a name, and yield those where it now is not."""
-    nlp = spacy.load(plain)
-    nlp.add_pipe("sentencizer", first=True)
-    labelled = [doc for doc in DocBin().from_disk(silver).get_docs(nlp.vocab) if find_lower_cased_names(doc)]
-    texts = (
-        Doc(nlp.vocab, [token.text for token in doc], [bool(token.whitespace_) for token in doc]) for doc in labelled
-    )
-    for doc, again in zip(labelled, nlp.pipe(texts)):
-        changed = find_lower_cased_names(doc) - find_lower_cased_names(again)
-        for sentence in again.sents:
-            if changed & set(range(sentence.start, sentence.end)):
-                yield sentence.as_doc()
+def label_names_again(docs: Iterable[Doc], nlp: Language) -> Iterator[Doc]:
+    """Label docs anew in which a word in lower case was taken for a name, if it now is not."""
+    for doc in docs:
+        names = find_lower_cased_names(doc)
+        words, spaces = [token.text for token in doc], [bool(token.whitespace_) for token in doc]
+        again = nlp(Doc(nlp.vocab, words, spaces)) if names else doc
+        yield again if names - find_lower_cased_names(again) else doc
 
 
 def find_lower_cased_names(doc: Doc) -> Set[int]:
@@ -221,7 +210,7 @@ def tune(student: Path, path: Path) -> Path:
     config = Config().from_disk(Path(str(files("spacy_lstm_tagger.configs"))) / "accurate.cfg", interpolate=False)
     config["components"]["lstm_tagger"] = {"source": str(student)}
     config["training"].update(max_steps=TUNING_STEPS, patience=TUNING_STEPS, eval_frequency=100)
-    learn_rate = {"initial_rate": 0.001, "warmup_steps": 50, "total_steps": TUNING_STEPS}
+    learn_rate = {"initial_rate": 0.002, "warmup_steps": 50, "total_steps": TUNING_STEPS}
     config["training"]["optimizer"]["learn_rate"].update(learn_rate)
     config.to_disk(path)
     return path
