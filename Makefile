@@ -17,7 +17,7 @@ test: .venv/installed
 
 # What CI runs besides: the long tests, style and types.
 check: .venv/installed
-	.venv/bin/python -m pytest --slow -m slow
+	.venv/bin/python -m pytest --slow -m slow --durations 10
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy

@@ -113,7 +113,7 @@ def _average_gradients(
     """Average the gradients of the labels' log-probabilities over the path.
 
     A part of the path in which a label's sum misses its difference is halved, for that label, until the tolerance is
-    kept: along some sentences a gate opens within a thousandth of the path.
+    kept: along some sentences a gate opens within a ten-thousandth of the path.
 
     :returns: *Shape:* ``(n_words * n_heads, n_words, width)``, and how much each log-probability changes,
         ``(n_words * n_heads,)``
