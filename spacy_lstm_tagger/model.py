@@ -45,7 +45,7 @@ def build_lstm_tagger_v1(
     tune_static_vectors: bool = False,
     window_size: int = 128,
     window_overlap: int = 32,
-    cache_size: int = 20_000,
+    cache_size: int = 16_384,
     mixed_precision: bool = True,
     device: Optional[str] = None,
 ) -> Model[InT, OutT]:
