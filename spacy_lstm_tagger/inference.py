@@ -25,7 +25,7 @@ UNITS_PER_REGISTER = 16
 # long products are taken in parts, and after the first windows blocks are larger.
 ROWS_PER_LARGE_PRODUCT = 128
 ROWS_PER_MEDIUM_PRODUCT = 32
-SMALL_BLOCKS_END = 16
+ROWS_IN_SMALL_BLOCKS = 16
 ROWS_PER_LARGE_BLOCK = 8
 
 
@@ -62,14 +62,15 @@ def lay_out(starts: numpy.ndarray, lengths: numpy.ndarray, rows_per_block: int) 
 
     starts (numpy.ndarray): Each window's first word. int64, shape (n_windows,).
     lengths (numpy.ndarray): The windows' lengths, the longest first, all above 0. int64, same shape.
-    rows_per_block (int): Each step reads a multiple of it: 1, 2, 4 or 8.
+    rows_per_block (int): Each step reads a multiple of it.
     RETURNS (Layout): The cells.
     """
-    firsts = numpy.arange(0, len(lengths), rows_per_block)
-    firsts = firsts[(firsts < SMALL_BLOCKS_END) | (firsts % ROWS_PER_LARGE_BLOCK == 0)]
-    n_rows = numpy.where(firsts < SMALL_BLOCKS_END, rows_per_block, ROWS_PER_LARGE_BLOCK)
+    blocks = numpy.arange(-(-len(lengths) // rows_per_block))
+    n_small, joined = ROWS_IN_SMALL_BLOCKS // rows_per_block, max(1, ROWS_PER_LARGE_BLOCK // rows_per_block)
+    blocks = blocks[(blocks < n_small) | ((blocks - n_small) % joined == 0)]
+    n_rows = rows_per_block * numpy.where(blocks < n_small, 1, joined)
     # A block goes on for as long as its first window does.
-    longest = numpy.repeat(lengths[firsts], n_rows)
+    longest = numpy.repeat(lengths[blocks * rows_per_block], n_rows)
     window = numpy.minimum(numpy.arange(len(longest)), len(lengths) - 1)
     # shape: (n_steps,)
     sizes = numpy.searchsorted(-longest, -numpy.arange(lengths[0]))
