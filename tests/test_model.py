@@ -12,6 +12,7 @@ from thinc.api import Adam, set_dropout_rate
 
 from spacy_lstm_tagger.inference import TaggingNetwork
 from spacy_lstm_tagger.model import _change_case, build_lstm_tagger_v1
+from spacy_lstm_tagger.precision import computes_bfloat16
 from spacy_lstm_tagger.shim import get_network, get_shim
 from spacy_lstm_tagger.tagging import _encode
 from spacy_lstm_tagger.vocabulary import build_vocabulary_v1
@@ -48,13 +49,16 @@ def test_mixed_precision_needs_hardware_for_it(trained, monkeypatch):
     set_dropout_rate(model, 0.0)
     docs = make_docs(trained)
     scores = {}
-    for wanted, there in product((False, True), repeat=2):
+    # An LSTM in bfloat16 cannot be computed at all where the hardware lacks it.
+    can = computes_bfloat16(torch.device("cpu"))
+    for wanted, there in product((False, True), (False, True) if can else (False,)):
         monkeypatch.setattr("spacy_lstm_tagger.precision.computes_bfloat16", lambda device, there=there: there)
         model.attrs["mixed_precision"] = wanted
         scores[wanted, there] = concatenate(model.begin_update(docs)[0])
-    numpy.testing.assert_array_equal(scores[False, True], scores[False, False])
     numpy.testing.assert_array_equal(scores[True, False], scores[False, False])
-    assert not numpy.array_equal(scores[True, True], scores[False, False])
+    if can:
+        numpy.testing.assert_array_equal(scores[False, True], scores[False, False])
+        assert not numpy.array_equal(scores[True, True], scores[False, False])
 
 
 def test_batched_equals_alone(trained):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from spacy_lstm_tagger.network import LSTMTagger, NetworkSizes, Sentences, WordTypes, drop, weight_shapes
+from spacy_lstm_tagger.precision import computes_bfloat16
 
 TEXTBOOK = {
     "n_words": 9,
@@ -233,6 +234,7 @@ def test_words_encoded_by_length_have_the_vectors_that_they_have_together(monkey
         torch.testing.assert_close(network.encoder.encode_by_length(types, 0.0), network.encoder(types))
 
 
+@pytest.mark.skipif(not computes_bfloat16(torch.device("cpu")), reason="The processor has no bfloat16.")
 @pytest.mark.parametrize("sizes", [TEXTBOOK, RICH])
 def test_bfloat16_is_near_float32(sizes):
     network, types = make(sizes), make_types(sizes)
