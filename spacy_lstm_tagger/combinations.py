@@ -28,6 +28,8 @@ class Combinations:
             raise ValueError("Combinations of labels must be sorted, and each be there once.")
         # For each head, the label's index in each combination.
         self._labels = numpy.unravel_index(self._codes, self._n_labels) if len(codes) else ()
+        # For each head, the combinations in the order of its labels.
+        self._orders = [labels.argsort(kind="stable") for labels in self._labels]
 
     def reconcile(self, scores: List[numpy.ndarray]) -> List[numpy.ndarray]:
         """Change the scores of tokens whose likeliest labels do not fit together, so that they do. A label's new score
@@ -43,12 +45,14 @@ class Combinations:
         rows = numpy.flatnonzero(self._codes[places] != likeliest)
         if not len(rows):
             return scores
-        # shape: (n_combinations, n_rows)
-        joint = sum(log_softmax(part[rows]).T[labels] for part, labels in zip(scores, self._labels))
-        reconciled = []
+        joint = numpy.zeros((len(self._codes), len(rows)), dtype="float32")
         for part, labels in zip(scores, self._labels):
+            joint += log_softmax(part[rows]).T[labels]
+        reconciled = []
+        for part, labels, order in zip(scores, self._labels, self._orders):
             best = numpy.full((part.shape[1], len(rows)), -numpy.inf, dtype="float32")
-            numpy.maximum.at(best, labels, joint)
+            found, first = numpy.unique(labels[order], return_index=True)
+            best[found] = numpy.maximum.reduceat(joint[order], first)
             reconciled.append(part.copy())
             reconciled[-1][rows] = best.T
         return reconciled
