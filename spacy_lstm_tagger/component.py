@@ -30,6 +30,7 @@ from .scorer import lstm_tagger_score
 from .shim import get_shim
 from .tagging import score_tokens
 from .vocabulary import Vocabulary
+from .windows import split
 
 # The component's default is what the config `fast` trains.
 FAST = Config().from_str(files("spacy_lstm_tagger.configs").joinpath("fast.cfg").read_text("utf8"), interpolate=False)
@@ -295,9 +296,8 @@ class LSTMTaggerPipe(TrainablePipe):
                 labels[tokens, head] = scores.argmax(axis=1)
                 if confidence is not None and layer in CONFIDENCE_LAYERS:
                     confidence[tokens, head] = highest_probability(scores, self._temperature(layer))
-        ends = _ends(docs)
-        confidences = [None] * len(docs) if confidence is None else numpy.split(confidence, ends)
-        return [Prediction(*pair) for pair in zip(numpy.split(labels, ends), confidences)]
+        confidences = [None] * len(docs) if confidence is None else split(confidence, map(len, docs))
+        return [Prediction(*pair) for pair in zip(split(labels, map(len, docs)), confidences)]
 
     def set_annotations(self, docs: Iterable[Doc], predictions: Iterable[Prediction]) -> None:
         """Write labels into docs.
@@ -346,8 +346,8 @@ class LSTMTaggerPipe(TrainablePipe):
         for tokens, parts in self._score(docs):
             for (layer, rows), scores in zip(probabilities.items(), parts):
                 rows[tokens] = softmax(scores / self._temperature(layer))
-        by_doc = zip(docs, *(numpy.split(rows, _ends(docs)) for rows in probabilities.values()))
-        return [dict(zip(probabilities, rows)) for _, *rows in by_doc]
+        by_doc = zip(*(split(rows, map(len, docs)) for rows in probabilities.values()))
+        return [dict(zip(probabilities, rows)) for rows in by_doc]
 
     def top_k(self, docs: Iterable[Doc], k: int = 5) -> List[Dict[str, List[List[Tuple[str, float]]]]]:
         """Find the likeliest labels of every token.
@@ -425,8 +425,7 @@ class LSTMTaggerPipe(TrainablePipe):
                 gradients.append(gradient / len(members))
         if numpy.isnan(loss):
             raise ValueError(Errors.E910.format(name=self.name))
-        ends = numpy.cumsum([len(doc_scores) for doc_scores in scores])[:-1]
-        return loss, numpy.split(numpy.concatenate(gradients, axis=1), ends)
+        return loss, split(numpy.concatenate(gradients, axis=1), map(len, scores))
 
     def rehearse(
         self,
@@ -537,9 +536,8 @@ class LSTMTaggerPipe(TrainablePipe):
         training, one that stands for all in prediction."""
         n_labels = [len(labels) for labels in self.cfg["labels"].values()]
         n_members = logits.shape[1] // sum(n_labels)
-        bounds = numpy.cumsum(n_labels * n_members)[:-1]
-        parts = numpy.split(logits, bounds, axis=1)
-        return [parts[first : first + len(n_labels)] for first in range(0, len(parts), len(n_labels))]
+        parts = [part.T for part in split(logits.T, n_labels * n_members)]
+        return split(parts, [len(n_labels)] * n_members)
 
     @property
     def _maps_tags(self) -> bool:
@@ -563,11 +561,6 @@ class LSTMTaggerPipe(TrainablePipe):
             tag_map = self.cfg["tag_map"] = read_tag_map(self.cfg["tag_map"])
             by_layer["pos"] = [*(tag_map.get(tag, "X") for tag in self.labels), WHITESPACE["pos"]]
         self._values = {layer: label_values(self.vocab, layer, names) for layer, names in by_layer.items()}
-
-
-def _ends(docs: Sequence[Doc]) -> numpy.ndarray:
-    """Where each doc but the last ends, in tokens."""
-    return numpy.cumsum([len(doc) for doc in docs])[:-1]
 
 
 def _likeliest(probabilities: numpy.ndarray, labels: Sequence[str], k: int) -> List[List[Tuple[str, float]]]:

@@ -15,6 +15,7 @@ from .page import render_page
 from .recurrence import QUANTITIES, score_labels, trace_sentence, trace_spelling
 from .shim import get_shim
 from .tagging import to_tensor, windows_of
+from .windows import split
 
 MAX_WORDS = 100
 
@@ -128,7 +129,7 @@ def explain(
     if sum(lengths) != len(words):
         size = tagger.model.attrs["window_size"]
         raise ValueError(f"A sentence is longer than the tagger's window_size of {size} words. Split it.")
-    sentences = [words[end - length : end] for length, end in zip(lengths, numpy.cumsum(lengths))]
+    sentences = split(words, lengths)
     probabilities = {head: table[rows] for head, table in tagger.predict_proba([doc])[0].items()}
     # shape: (n_words, n_heads)
     chosen = numpy.stack([table.argmax(1) for table in probabilities.values()], axis=1)
@@ -136,7 +137,7 @@ def explain(
     lexicon = Lexicon(tagger, network, [*(known_words(tagger) if candidates is None else candidates), *words])
     parts = [
         _explain_sentence(tagger, network, sentence, labels, lexicon.average, lambda n: on_progress(n / len(words)))
-        for sentence, labels in zip(sentences, numpy.split(chosen, numpy.cumsum(lengths)[:-1]))
+        for sentence, labels in zip(sentences, split(chosen, lengths))
     ]
     states = numpy.concatenate([part.states for part in parts], axis=4)
     return Explanation(

@@ -18,7 +18,7 @@ from .precision import choose_precision
 from .shim import ModuleShim, get_network, get_shim
 from .tagging import FastPath, look_up_types, score_tokens, to_tensor, windows_of
 from .vocabulary import Vocabulary
-from .windows import Windows
+from .windows import Windows, split
 
 InT = List[Doc]
 OutT = List[numpy.ndarray]
@@ -229,9 +229,8 @@ def forward(model: Model[InT, OutT], docs: InT, is_train: bool) -> Tuple[OutT, C
         (n_tokens, n_members * n_labels), and a function that takes the gradient of the loss with respect to them and
         leaves that of the weights in the network.
     """
-    ends = numpy.cumsum([len(doc) for doc in docs])
     width = model.get_dim("nO") * (get_network(model).sizes.n_members if is_train else 1)
-    scores = numpy.zeros((ends[-1] if docs else 0, width), dtype="float32")
+    scores = numpy.zeros((sum(map(len, docs)), width), dtype="float32")
     backprop: Callable[[OutT], InT] = _no_gradient
     if is_train:
         windows = windows_of(model, docs)
@@ -240,7 +239,7 @@ def forward(model: Model[InT, OutT], docs: InT, is_train: bool) -> Tuple[OutT, C
     else:
         for tokens, logits in score_tokens(model, docs):
             scores[tokens] = logits
-    return numpy.split(scores, ends[:-1]), backprop
+    return split(scores, map(len, docs)), backprop
 
 
 def _begin_update(
