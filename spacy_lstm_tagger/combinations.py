@@ -28,8 +28,11 @@ class Combinations:
             raise ValueError("Combinations of labels must be sorted, and each be there once.")
         # For each head, the label's index in each combination.
         self._labels = numpy.unravel_index(self._codes, self._n_labels) if len(codes) else ()
-        # For each head, the combinations in the order of its labels.
-        self._orders = [labels.argsort(kind="stable") for labels in self._labels]
+        # For each head, the combinations by label, the labels, and where the combinations of each begin.
+        orders = [labels.argsort(kind="stable") for labels in self._labels]
+        self._groups = [
+            (order, *numpy.unique(labels[order], return_index=True)) for labels, order in zip(self._labels, orders)
+        ]
 
     def reconcile(self, scores: List[numpy.ndarray]) -> List[numpy.ndarray]:
         """Change the scores of tokens whose likeliest labels do not fit together, so that they do. A label's new score
@@ -45,13 +48,13 @@ class Combinations:
         rows = numpy.flatnonzero(self._codes[places] != likeliest)
         if not len(rows):
             return scores
+        # shape: (n_combinations, n_rows)
         joint = numpy.zeros((len(self._codes), len(rows)), dtype="float32")
         for part, labels in zip(scores, self._labels):
             joint += log_softmax(part[rows]).T[labels]
         reconciled = []
-        for part, labels, order in zip(scores, self._labels, self._orders):
+        for part, (order, found, first) in zip(scores, self._groups):
             best = numpy.full((part.shape[1], len(rows)), -numpy.inf, dtype="float32")
-            found, first = numpy.unique(labels[order], return_index=True)
             best[found] = numpy.maximum.reduceat(joint[order], first)
             reconciled.append(part.copy())
             reconciled[-1][rows] = best.T
