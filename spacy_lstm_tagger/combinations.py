@@ -34,31 +34,31 @@ class Combinations:
             (order, *numpy.unique(labels[order], return_index=True)) for labels, order in zip(self._labels, orders)
         ]
 
-    def reconcile(self, scores: List[numpy.ndarray]) -> List[numpy.ndarray]:
-        """Change the scores of tokens whose likeliest labels do not fit together, so that they do. A label's new score
-        is the log-probability of the likeliest combination that it is in.
+    def reconcile(self, scores: List[numpy.ndarray]) -> numpy.ndarray:
+        """Find each token's likeliest labels that fit together. Where those with the highest scores do not, its scores
+        are changed: a label's new score is the log-probability of the likeliest combination that it is in.
 
-        scores (List[numpy.ndarray]): Each head's logits, float32, shape (n_tokens, n_labels).
-        RETURNS (List[numpy.ndarray]): The same shapes. The scores of other tokens are the same.
+        scores (List[numpy.ndarray]): Each head's logits, float32, shape (n_tokens, n_labels); changed in place.
+        RETURNS (numpy.ndarray): The labels, which have the highest scores now. int64, shape (n_tokens, n_heads).
         """
+        labels = numpy.stack([part.argmax(axis=1) for part in scores], axis=1)
         if not len(self._codes) or len(scores) == 1:
-            return scores
-        likeliest = numpy.ravel_multi_index([part.argmax(axis=1) for part in scores], self._n_labels)
+            return labels
+        likeliest = numpy.ravel_multi_index(labels.T, self._n_labels)
         places = numpy.searchsorted(self._codes, likeliest).clip(max=len(self._codes) - 1)
         rows = numpy.flatnonzero(self._codes[places] != likeliest)
         if not len(rows):
-            return scores
+            return labels
         # shape: (n_combinations, n_rows)
         joint = numpy.zeros((len(self._codes), len(rows)), dtype="float32")
-        for part, labels in zip(scores, self._labels):
-            joint += log_softmax(part[rows]).T[labels]
-        reconciled = []
-        for part, (order, found, first) in zip(scores, self._groups):
+        for part, of_combinations in zip(scores, self._labels):
+            joint += log_softmax(part[rows]).T[of_combinations]
+        for head, (part, (order, found, first)) in enumerate(zip(scores, self._groups)):
             best = numpy.full((part.shape[1], len(rows)), -numpy.inf, dtype="float32")
             best[found] = numpy.maximum.reduceat(joint[order], first)
-            reconciled.append(part.copy())
-            reconciled[-1][rows] = best.T
-        return reconciled
+            part[rows] = best.T
+            labels[rows, head] = best.argmax(axis=0)
+        return labels
 
 
 def collect_combinations(annotations: Iterable[Annotation], labels: Mapping[str, Sequence[str]]) -> List[int]:

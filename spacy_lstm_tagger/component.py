@@ -291,9 +291,9 @@ class LSTMTaggerPipe(TrainablePipe):
         docs = list(docs)
         labels = numpy.full((sum(map(len, docs)), len(self.cfg["labels"])), -1, dtype="int64")
         confidence = numpy.full(labels.shape, numpy.nan, dtype="float32") if self.store_confidence else None
-        for tokens, parts in self._score(docs):
+        for tokens, parts, chosen in self._score(docs):
+            labels[tokens] = chosen
             for head, (layer, scores) in enumerate(zip(self.cfg["labels"], parts)):
-                labels[tokens, head] = scores.argmax(axis=1)
                 if confidence is not None and layer in CONFIDENCE_LAYERS:
                     confidence[tokens, head] = highest_probability(scores, self._temperature(layer))
         confidences = [None] * len(docs) if confidence is None else split(confidence, map(len, docs))
@@ -343,7 +343,7 @@ class LSTMTaggerPipe(TrainablePipe):
             head: numpy.full((n_tokens, len(labels)), 1 / len(labels), dtype="float32")
             for head, labels in self.cfg["labels"].items()
         }
-        for tokens, parts in self._score(docs):
+        for tokens, parts, _ in self._score(docs):
             for (layer, rows), scores in zip(probabilities.items(), parts):
                 rows[tokens] = softmax(scores / self._temperature(layer))
         by_doc = zip(*(split(rows, map(len, docs)) for rows in probabilities.values()))
@@ -379,8 +379,8 @@ class LSTMTaggerPipe(TrainablePipe):
         targets = gold_targets(examples, self.cfg["labels"], self.cfg["neg_prefix"]) if examples else {}
         scored = list(self._score(docs))
         for head, layer in enumerate(self.cfg["labels"] if scored else ()):
-            tokens = numpy.concatenate([tokens for tokens, _ in scored])
-            logits = numpy.concatenate([parts[head] for _, parts in scored])
+            tokens = numpy.concatenate([tokens for tokens, _, _ in scored])
+            logits = numpy.concatenate([parts[head] for _, parts, _ in scored])
             gold = targets[layer][tokens]
             self.cfg["temperatures"][layer] = refine_temperature(fit_temperature(logits, gold), logits, gold)
         return dict(self.cfg["temperatures"])
@@ -399,11 +399,12 @@ class LSTMTaggerPipe(TrainablePipe):
     def _temperature(self, layer: str) -> float:
         return float(self.cfg["temperatures"].get(layer, 1.0))
 
-    def _score(self, docs: Sequence[Doc]) -> Iterator[Tuple[numpy.ndarray, List[numpy.ndarray]]]:
-        """Yield tokens, counted from the first doc's first token on, and each head's scores for them."""
+    def _score(self, docs: Sequence[Doc]) -> Iterator[Tuple[numpy.ndarray, List[numpy.ndarray], numpy.ndarray]]:
+        """Yield tokens, counted from the first doc's first token on, each head's scores for them, and their labels."""
         for tokens, logits in score_tokens(self.model, docs):
             (parts,) = self._split_members(logits)
-            yield tokens, self._combinations.reconcile(parts)
+            labels = self._combinations.reconcile(parts)
+            yield tokens, parts, labels
 
     def get_loss(self, examples: Iterable[Example], scores: List[numpy.ndarray]) -> Tuple[float, List[numpy.ndarray]]:
         """Compare scores with the gold labels.

@@ -79,15 +79,13 @@ def score_tokens(model: TaggerModel, docs: Sequence[Doc]) -> Iterator[Tuple[nump
         vocab = docs[0].vocab
         _, network, cache = model.attrs["fast_path"].prepare(model, vocab)
         orths, types = numpy.unique(windows.orths, return_inverse=True)
-        table, rows = cache.get(orths.tolist(), partial(_encode, model, vocab, network))
+        table, rows = cache.get(orths, partial(_encode, model, vocab, network))
         rows = rows[types]
         for starts, lengths in _group_by_length(windows.lengths):
             layout = lay_out(starts, lengths, network.rows_per_block)
             targets = windows.targets[layout.tokens]
             wanted = numpy.flatnonzero((targets >= 0) & ~layout.is_padding)
-            parts = (rows[layout.tokens], layout.mirror, wanted)
-            table_rows, mirror, wanted_cells = (to_tensor(part, table.scores) for part in parts)
-            logits = network.score(table, table_rows, mirror, layout.sizes, wanted_cells)
+            logits = network.score(table, rows[layout.tokens], layout, wanted)
             yield targets[wanted], logits.cpu().numpy()
 
 
@@ -107,9 +105,9 @@ def look_up_types(model: TaggerModel, vocab: Vocab, words: List[str]) -> WordTyp
     return tensors._replace(vectors=to_tensor(vectors, parameter))
 
 
-def _encode(model: TaggerModel, vocab: Vocab, network: TaggingNetwork, orths: List[int]) -> WordTable:
+def _encode(model: TaggerModel, vocab: Vocab, network: TaggingNetwork, orths: numpy.ndarray) -> WordTable:
     """Compute what is known of distinct words without their context, a row for each."""
-    words = [vocab.strings[orth] for orth in orths]
+    words = [vocab.strings[orth] for orth in orths.tolist()]
     parts = [words[first : first + TYPES_PER_CALL] for first in range(0, len(words), TYPES_PER_CALL)]
     tables = [network.encode(look_up_types(model, vocab, part)) for part in parts]
     return WordTable(*(torch.cat(rows) for rows in zip(*tables)))

@@ -1,20 +1,31 @@
 """What was computed of words that were met before, so that tagging does it once per word and not in every batch."""
 
 from threading import Lock
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, NamedTuple, Optional, Tuple
 
 import numpy
 
 from .inference import WordTable
 
-Encode = Callable[[List[int]], WordTable]
+Encode = Callable[[numpy.ndarray], WordTable]
 
 
 class Table(NamedTuple):
-    """A table of bounded size, of which as many rows are in use as ``rows`` has words."""
+    """A table of bounded size, the first rows of which are in use.
 
-    rows: Dict[int, int]
+    known (numpy.ndarray): The hashes of its words, sorted. uint64, shape (n_known,).
+    rows (numpy.ndarray): The row of each. int64, same shape.
+    words (WordTable): The table.
+    """
+
+    known: numpy.ndarray
+    rows: numpy.ndarray
     words: WordTable
+
+    def find(self, words: numpy.ndarray) -> Tuple[numpy.ndarray, numpy.ndarray]:
+        """RETURNS (Tuple[numpy.ndarray, numpy.ndarray]): Each word's row, and whether it has one."""
+        places = numpy.searchsorted(self.known, words).clip(max=len(self.known) - 1)
+        return self.rows[places], self.known[places] == words
 
 
 class TypeCache:
@@ -29,37 +40,39 @@ class TypeCache:
         self._lock = Lock()
         self._table: Optional[Table] = None
 
-    def get(self, words: List[int], encode: Encode) -> Tuple[WordTable, numpy.ndarray]:
+    def get(self, words: numpy.ndarray, encode: Encode) -> Tuple[WordTable, numpy.ndarray]:
         """Find words, encoding those that are new.
 
-        :param words: distinct hashes.
+        :param words: distinct hashes, at least one. *Shape:* ``(n_words,)``, uint64
         :param encode: computes the table of words, with a row for each.
         :returns: a table, and each word's row in it. *Shape:* ``(n_words,)``, int64
         """
         if len(words) > self._size:
             return encode(words), numpy.arange(len(words))
         table = self._table
-        if table is None or not table.rows.keys() >= set(words):
+        if table is None or not table.find(words)[1].all():
             table = self._add(words, encode)
-        return table.words, numpy.asarray([table.rows[word] for word in words])
+        return table.words, table.find(words)[0]
 
-    def _add(self, words: List[int], encode: Encode) -> Table:
+    def _add(self, words: numpy.ndarray, encode: Encode) -> Table:
         with self._lock:
             table = self._table
-            new = words if table is None else [word for word in words if word not in table.rows]
-            if table is None or len(table.rows) + len(new) > self._size:
+            new = words if table is None else words[~table.find(words)[1]]
+            if table is not None and not len(new):  # another thread was faster
+                return table
+            if table is None or len(table.known) + len(new) > self._size:
                 # Other threads may still be reading the old table, so it is left to them.
                 new = words
                 encoded = encode(new)
-                table = Table({}, WordTable(*(part.new_empty((self._size, *part.shape[1:])) for part in encoded)))
-            elif new:
+                empty = WordTable(*(part.new_empty((self._size, *part.shape[1:])) for part in encoded))
+                table = Table(new[:0], numpy.arange(0), empty)
+            else:
                 encoded = encode(new)
-            else:  # another thread was faster
-                return table
-            rows = range(len(table.rows), len(table.rows) + len(new))
-            for known, added in zip(table.words, encoded):
-                known[rows.start : rows.stop] = added
+            rows = numpy.arange(len(table.known), len(table.known) + len(new))
+            for part, added in zip(table.words, encoded):
+                part[rows[0] : rows[-1] + 1] = added
             # Rows are made known only now that they are filled.
-            table.rows.update(zip(new, rows))
-            self._table = table
-            return table
+            known = numpy.concatenate([table.known, new])
+            order = known.argsort(kind="stable")
+            self._table = Table(known[order], numpy.concatenate([table.rows, rows])[order], table.words)
+            return self._table

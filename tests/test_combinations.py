@@ -27,11 +27,12 @@ def likeliest_by_search(probabilities, combinations):
 def test_each_token_gets_the_likeliest_combination(combinations, seed):
     generator = numpy.random.default_rng(seed)
     scores = [generator.normal(scale=2, size=(20, n)).astype("float32") for n in N_LABELS]
-    reconciled = Combinations(sorted(map(code, combinations)), N_LABELS).reconcile([part.copy() for part in scores])
+    reconciled = [part.copy() for part in scores]
+    labels = Combinations(sorted(map(code, combinations)), N_LABELS).reconcile(reconciled)
     for token in range(20):
         probabilities = [softmax(part[token : token + 1].astype("float64"))[0] for part in scores]
         expected = likeliest_by_search(probabilities, combinations)
-        assert tuple(int(part[token].argmax()) for part in reconciled) == expected
+        assert tuple(int(part[token].argmax()) for part in reconciled) == tuple(labels[token].tolist()) == expected
         unchanged = tuple(int(part[token].argmax()) for part in scores) in combinations
         assert unchanged == all(numpy.array_equal(a[token], b[token]) for a, b in zip(scores, reconciled))
     assert all(part.dtype == "float32" and not numpy.isnan(softmax(part)).any() for part in reconciled)
@@ -41,8 +42,7 @@ def test_each_token_gets_the_likeliest_combination(combinations, seed):
 def test_few_tokens(n_tokens):
     scores = [numpy.zeros((n_tokens, n), dtype="float32") for n in N_LABELS]
     for codes in ([], [code((3, 2, 1))]):
-        reconciled = Combinations(codes, N_LABELS).reconcile(scores)
-        assert [part.shape for part in reconciled] == [(n_tokens, n) for n in N_LABELS]
+        assert Combinations(codes, N_LABELS).reconcile(scores).shape == (n_tokens, len(N_LABELS))
 
 
 def test_collects_what_tokens_have_in_all_layers():

@@ -17,13 +17,13 @@ class Encoder:
         self.asked = []
 
     def __call__(self, words):
-        self.asked += words
-        rows = torch.tensor(words, dtype=torch.float32)
+        self.asked += words.tolist()
+        rows = torch.tensor(words.tolist(), dtype=torch.float32)
         return WordTable(rows.reshape(-1, 1, 1).repeat(1, 2, 3), rows[:, None], rows[:, None, None])
 
 
 def get(cache, words, encoder):
-    table, rows = cache.get(words, encoder)
+    table, rows = cache.get(numpy.asarray(words, dtype="uint64"), encoder)
     found = [part[torch.from_numpy(rows)].flatten(1)[:, 0].tolist() for part in table]
     assert found[0] == found[1] == found[2]
     return found[0]
@@ -47,7 +47,7 @@ def test_no_more_words_are_kept_than_fit():
     cache, encoder = TypeCache(4), Encoder()
     for first in range(0, 30, 3):
         get(cache, [first, first + 1, first + 2], encoder)
-        assert len(cache._table.rows) <= 4
+        assert len(cache._table.known) == len(cache._table.rows) <= 4
         assert all(len(part) == 4 for part in cache._table.words)
 
 
@@ -73,5 +73,5 @@ def test_order_of_words_does_not_matter():
     cache, encoder = TypeCache(10), Encoder()
     words = [5, 3, 9]
     get(cache, words, encoder)
-    _, rows = cache.get(words[::-1], encoder)
+    _, rows = cache.get(numpy.asarray(words[::-1], dtype="uint64"), encoder)
     numpy.testing.assert_array_equal(rows, [2, 1, 0])
