@@ -2,8 +2,9 @@
 
 What depends on a word alone is computed once per word: its part in the gates of the first layer and in the scores.
 LSTM steps go through all sentences of a batch at once, longest sentence first, so that none of them computes padding,
-and through both directions and all members at once. On a core where spaCy's two taggers label 23,000 words a second,
-the config `fast` labels 117,000, and 114,000 with the LSTM in float32 (UD English-EWT, a sentence a doc).
+and through both directions and all members at once. What they read is computed for a hundred cells or so at a time, so
+that it is in the processor's cache when they read it: a tenth less time in `accurate`. On a core with AVX2 alone, where
+spaCy's two taggers label 13,000 words a second, the config `fast` labels 66,000 (UD English-EWT, a sentence a doc).
 """
 
 from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, cast
@@ -184,8 +185,8 @@ class TaggingNetwork:
                 network.encoder.characters.directions, torch.float32, reads_units=False
             )
             embeddings = network.encoder.characters.embedding.weight.expand(2, -1, -1)
-            # shape: (n_characters, 2, 4 * units)
-            self._spelling_gates = self._spelling.weigh(embeddings).transpose(0, 1).contiguous()
+            # shape: (2 * n_characters, 4 * units)
+            self._spelling_gates = self._spelling.weigh(embeddings).flatten(0, 1)
         members = [cast(Member, member) for member in network.members]
         layers = [[cast(LSTMLayer, member.layers[depth]) for member in members] for depth in range(sizes.depth)]
         self._is_residual = [of_members[0].residual for of_members in layers]
@@ -244,9 +245,9 @@ class TaggingNetwork:
         found = torch.from_numpy(layout.find_states(cells).T.ravel()).to(device)
         cell_rows = torch.from_numpy(rows).to(device)
 
-        hidden = table.vectors
+        gates, hidden = table.gates.flatten(0, 1), table.vectors
         for i, (weights, is_residual) in enumerate(zip(self._lstms, self._is_residual)):
-            read = read_states(hidden, inputs, weights) if i else read_words(table.gates, words)
+            read = read_states(hidden.flatten(0, 1), inputs, weights) if i else read_words(gates, words)
             states = take_steps(read, weights.recurrent, layout.sizes).index_select(0, found)
             states = states.view(len(rows), n_members, -1)
             if is_residual:
@@ -270,9 +271,8 @@ class TaggingNetwork:
         order = numpy.argsort(-lengths, kind="stable")
         layout = lay_out(order * table.shape[1], lengths[order], ROWS_PER_BLOCK[torch.float32])
         rows = table.ravel()[layout.tokens]
-        read = read_words(
-            self._spelling_gates, torch.from_numpy(numpy.stack([2 * rows, 2 * rows[layout.mirror] + 1])).to(device)
-        )
+        places = numpy.stack([rows, rows[layout.mirror] + len(self._spelling_gates) // 2])
+        read = read_words(self._spelling_gates, torch.from_numpy(places).to(device))
         states = take_steps(read, self._spelling.recurrent, layout.sizes)
         # The last step of each word is the mirror image of its first.
         last = layout.mirror[: len(order)][numpy.argsort(order)]
@@ -280,16 +280,16 @@ class TaggingNetwork:
         return -states[found][..., : self._encoder.characters.rightwards.hidden_size].flatten(1)
 
 
-def read_words(gates: Tensor, places: Tensor) -> Read:
+def read_words(table: Tensor, places: Tensor) -> Read:
     """Let LSTMs read words: what these say to the gates is in a table.
 
-    *Shape:* ``gates (n_words, n_lstms, 4 * units)``, ``places (n_lstms, n_cells)``
+    *Shape:* ``table (n_words * n_lstms, 4 * units)``, ``places (n_lstms, n_cells)``
     """
-    table, places = gates.flatten(0, 1), functional.pad(places, (0, ROWS_PER_PRODUCT_BLOCK))
+    places = functional.pad(places, (0, ROWS_PER_PRODUCT_BLOCK))
 
     def read(first: int, gates: Tensor) -> None:
-        places_of_part = places[:, first : first + gates.shape[1]].flatten()
-        torch.index_select(table, 0, places_of_part, out=gates.flatten(0, 1))
+        rows = places[:, first : first + gates.shape[1]].flatten()
+        torch.index_select(table, 0, rows, out=gates.flatten(0, 1))
 
     return read
 
@@ -297,13 +297,14 @@ def read_words(gates: Tensor, places: Tensor) -> Read:
 def read_states(states: Tensor, places: Tensor, weights: LSTMWeights) -> Read:
     """Let LSTMs read states of the layer below.
 
-    *Shape:* ``states (n_cells, n_members, n_directions * units)``, ``places (n_lstms, n_cells)``
+    *Shape:* ``states (n_cells * n_members, n_directions * units)``, ``places (n_lstms, n_cells)``
     """
-    table, places = states.flatten(0, 1), functional.pad(places, (0, ROWS_PER_PRODUCT_BLOCK))
+    places = functional.pad(places, (0, ROWS_PER_PRODUCT_BLOCK))
 
     def read(first: int, gates: Tensor) -> None:
-        inputs = table.index_select(0, places[:, first : first + gates.shape[1]].flatten())
-        torch.baddbmm(weights.biases, inputs.view(*gates.shape[:2], -1), weights.inputs, out=gates)
+        rows = places[:, first : first + gates.shape[1]].flatten()
+        inputs = states.index_select(0, rows).view(*gates.shape[:2], -1)
+        torch.baddbmm(weights.biases, inputs, weights.inputs, out=gates)
 
     return read
 
