@@ -321,26 +321,28 @@ def take_steps(read: Read, recurrent: Tensor, sizes: List[int]) -> Tensor:
     states = recurrent.new_empty(n_lstms * sum(sizes), units)
     scratch = recurrent.new_empty(n_lstms * (max(ROWS_PER_PRODUCT, sizes[0]) + ROWS_PER_PRODUCT_BLOCK), 4 * units)
     double_cell = torch.zeros(n_lstms, sizes[0], units, device=recurrent.device)
-    previous = states
+    states_of_steps = iter(states.split([n_lstms * size for size in sizes]))
+    hidden: Optional[Tensor] = None
     first = 0
     for part in _in_parts(sizes):
         n_rows = -(-sum(part) // ROWS_PER_PRODUCT_BLOCK) * ROWS_PER_PRODUCT_BLOCK
         gates = scratch[: n_lstms * n_rows].view(n_lstms, n_rows, 4 * units)
         read(first, gates)
+        first += sum(part)
         for step, size in zip(gates.split([*part, n_rows - sum(part)], 1), part):
             # Where a part has several steps, products are made of copies, so that strides depend on their size alone.
             step_gates = step.contiguous()
-            if first:
-                previous, double_cell = previous[:, :size].contiguous(), double_cell[:, :size]
-                step_gates.baddbmm_(previous, recurrent)
+            if hidden is not None:
+                if size < hidden.shape[1]:
+                    hidden, double_cell = hidden[:, :size].contiguous(), double_cell[:, :size]
+                step_gates.baddbmm_(hidden, recurrent)
             # A sigmoid takes a sixth of the time of a tanh, and tanh(x) = 2 * sigmoid(2 * x) - 1. The weights of the
             # candidate are doubled for it, and so is the cell's state. float32 takes less time than bfloat16.
             opened = step_gates.float().sigmoid_().view(n_lstms, size, 4, units)
             input_gate, forget_gate, output_gate, candidate = opened.unbind(2)
             double_cell.mul_(forget_gate).addcmul_(input_gate, candidate, value=4).sub_(input_gate, alpha=2)
-            previous = states[n_lstms * first : n_lstms * (first + size)].view(n_lstms, size, units)
-            torch.addcmul(output_gate, output_gate, double_cell.sigmoid(), value=-2, out=previous)
-            first += size
+            hidden = next(states_of_steps).view(n_lstms, size, units)
+            torch.addcmul(output_gate, output_gate, double_cell.sigmoid(), value=-2, out=hidden)
     return states
 
 
