@@ -105,6 +105,11 @@ def lay_out(starts: numpy.ndarray, lengths: numpy.ndarray, rows_per_block: int) 
     )
 
 
+def to_tensor(array: numpy.ndarray, like: Tensor) -> Tensor:
+    """RETURNS (Tensor): The array on the device where the other tensor is."""
+    return torch.from_numpy(array).to(like.device)
+
+
 def in_blocks(rows: numpy.ndarray, size: int) -> numpy.ndarray:
     """RETURNS (numpy.ndarray): The rows, the last of them repeated to fill a block."""
     return numpy.pad(rows, (0, -len(rows) % size), mode="edge")
@@ -141,12 +146,13 @@ class LSTMWeights(NamedTuple):
             _order_gates([fill_units(-w["weight_hh_l0"], width) for w in weights]).to(precision),
         )
 
-    def weigh(self, inputs: Tensor) -> Tensor:
+    def weigh(self, inputs: Tensor, out: Optional[Tensor] = None) -> Tensor:
         """Compute what inputs say to the gates.
 
+        :param out: where the result is written; None takes new memory.
         *Shape:* ``inputs (n_lstms, n_cells, input width)``, result ``(n_lstms, n_cells, 4 * units)``
         """
-        return torch.baddbmm(self.biases, inputs, self.inputs)
+        return torch.baddbmm(self.biases, inputs, self.inputs, out=out)
 
 
 def _order_gates(weights: List[Tensor]) -> Tensor:
@@ -214,7 +220,7 @@ class TaggingNetwork:
         :param types: distinct words.
         """
         n_words = len(types.words)
-        rows = torch.from_numpy(in_blocks(numpy.arange(n_words), ROWS_PER_PRODUCT_BLOCK)).to(types.words.device)
+        rows = to_tensor(in_blocks(numpy.arange(n_words), ROWS_PER_PRODUCT_BLOCK), types.words)
         types = WordTypes(*(part[rows] for part in types if part is not None))
         words = self._encoder.combine(types, self._spell(types.characters))
         scores = torch.addmm(self._bias, words[:, : len(self._word_head)], self._word_head)
@@ -234,16 +240,15 @@ class TaggingNetwork:
         :param wanted: the cells whose scores are wanted. *Shape:* ``(n_wanted,)``
         :returns: logits, the heads side by side. *Shape:* ``(n_wanted, n_labels)``
         """
-        device = table.scores.device
         n_members, n_directions = self._n_members, self._n_directions
         lstms = numpy.arange(n_members * n_directions)[:, None]
         # For each LSTM and step the cell that it reads, and what it finds there. shape: (n_lstms, n_cells)
         cells = numpy.tile([numpy.arange(len(rows)), layout.mirror][:n_directions], (n_members, 1))
-        words = torch.from_numpy(rows[cells] * len(lstms) + lstms).to(device)
-        inputs = torch.from_numpy(cells * n_members + lstms // n_directions).to(device)
+        words = to_tensor(rows[cells] * len(lstms) + lstms, table.scores)
+        inputs = to_tensor(cells * n_members + lstms // n_directions, table.scores)
         # For each cell the states of all LSTMs that have just read it.
-        found = torch.from_numpy(layout.find_states(cells).T.ravel()).to(device)
-        cell_rows = torch.from_numpy(rows).to(device)
+        found = to_tensor(layout.find_states(cells).T.ravel(), table.scores)
+        cell_rows = to_tensor(rows, table.scores)
 
         gates, hidden = table.gates.flatten(0, 1), table.vectors
         for i, (weights, is_residual) in enumerate(zip(self._lstms, self._is_residual)):
@@ -253,7 +258,7 @@ class TaggingNetwork:
             if is_residual:
                 states += hidden if i else hidden.index_select(0, cell_rows)
             hidden = states
-        filled = torch.from_numpy(in_blocks(wanted, ROWS_PER_BLOCK[torch.float32])).to(device)
+        filled = to_tensor(in_blocks(wanted, ROWS_PER_BLOCK[torch.float32]), table.scores)
         scores = table.scores.index_select(0, cell_rows[filled])
         scores.addmm_(hidden.index_select(0, filled).flatten(1).float(), self._head)
         return scores[: len(wanted)]
@@ -265,18 +270,17 @@ class TaggingNetwork:
         """
         if self._encoder.characters is None:
             return None
-        device = characters.device
         table = characters.cpu().numpy()
         lengths = (table > 0).sum(1).clip(min=1)
         order = numpy.argsort(-lengths, kind="stable")
         layout = lay_out(order * table.shape[1], lengths[order], ROWS_PER_BLOCK[torch.float32])
         rows = table.ravel()[layout.tokens]
         places = numpy.stack([rows, rows[layout.mirror] + len(self._spelling_gates) // 2])
-        read = read_words(self._spelling_gates, torch.from_numpy(places).to(device))
+        read = read_words(self._spelling_gates, to_tensor(places, characters))
         states = take_steps(read, self._spelling.recurrent, layout.sizes)
         # The last step of each word is the mirror image of its first.
         last = layout.mirror[: len(order)][numpy.argsort(order)]
-        found = torch.from_numpy(layout.find_states(numpy.stack([last, last])).T.copy()).to(device)
+        found = to_tensor(layout.find_states(numpy.stack([last, last])).T.copy(), characters)
         return -states[found][..., : self._encoder.characters.rightwards.hidden_size].flatten(1)
 
 
@@ -303,8 +307,7 @@ def read_states(states: Tensor, places: Tensor, weights: LSTMWeights) -> Read:
 
     def read(first: int, gates: Tensor) -> None:
         rows = places[:, first : first + gates.shape[1]].flatten()
-        inputs = states.index_select(0, rows).view(*gates.shape[:2], -1)
-        torch.baddbmm(weights.biases, inputs, weights.inputs, out=gates)
+        weights.weigh(states.index_select(0, rows).view(*gates.shape[:2], -1), out=gates)
 
     return read
 

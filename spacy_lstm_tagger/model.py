@@ -13,10 +13,11 @@ from thinc.api import Model, get_torch_default_device
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from .inference import to_tensor
 from .network import LSTMTagger, NetworkSizes, WordTypes, weight_shapes
 from .precision import choose_precision
 from .shim import ModuleShim, get_network, get_shim
-from .tagging import FastPath, look_up_types, score_tokens, to_tensor, windows_of
+from .tagging import FastPath, look_up_types, score_tokens, windows_of
 from .vocabulary import Vocabulary
 from .windows import Windows, split
 

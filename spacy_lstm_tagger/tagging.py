@@ -14,7 +14,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from thinc.api import Model
 
-from .inference import TaggingNetwork, WordTable, lay_out
+from .inference import TaggingNetwork, WordTable, lay_out, to_tensor
 from .network import LSTMTagger, WordTypes
 from .precision import choose_precision
 from .shim import get_network, get_shim
@@ -122,8 +122,3 @@ def _group_by_length(lengths: numpy.ndarray) -> Iterator[Tuple[numpy.ndarray, nu
         n_windows = max(1, min(WINDOWS_PER_CALL, WORDS_PER_CALL // int(lengths[first])))
         yield starts[first : first + n_windows], lengths[first : first + n_windows]
         first += n_windows
-
-
-def to_tensor(array: numpy.ndarray, like: torch.Tensor) -> torch.Tensor:
-    """RETURNS (torch.Tensor): The array on the device where the other tensor is."""
-    return torch.from_numpy(array).to(like.device)
