@@ -9,12 +9,13 @@ from spacy.tokens import Doc
 
 from .attribution import attribute
 from .component import LSTMTaggerPipe, find_tagger
+from .inference import to_tensor
 from .lexicon import KnownWord, Lexicon, known_words, look_up_on_cpu
 from .network import LSTMTagger
 from .page import render_page
 from .recurrence import QUANTITIES, score_labels, trace_sentence, trace_spelling
 from .shim import get_shim
-from .tagging import to_tensor, windows_of
+from .tagging import windows_of
 from .windows import split
 
 MAX_WORDS = 100
