@@ -457,9 +457,13 @@ class LSTMTaggerPipe(TrainablePipe):
         n_tokens = sum(map(len, docs))
         gradients = []
         for own, tutor in zip(scores, tutor_scores):
-            members = zip(self._split_members(own), self._split_members(tutor))
-            differences = [softmax(a) - softmax(b) for parts in members for a, b in zip(*parts)]
-            gradients.append(numpy.concatenate(differences, axis=1) / n_tokens)
+            # The tutor reads each doc once.
+            n_samples = own.shape[1] // tutor.shape[1]
+            tutors = [parts for parts in self._split_members(tutor) for _ in range(n_samples)]
+            differences = [
+                softmax(a) - softmax(b) for pair in zip(self._split_members(own), tutors) for a, b in zip(*pair)
+            ]
+            gradients.append(numpy.concatenate(differences, axis=1) / (n_tokens * n_samples))
         backprop(gradients)
         if sgd is not None:
             self.finish_update(sgd)
@@ -533,8 +537,8 @@ class LSTMTaggerPipe(TrainablePipe):
             self.cfg["temperatures"] = dict(learned.get("temperatures", {}))
 
     def _split_members(self, logits: numpy.ndarray) -> List[List[numpy.ndarray]]:
-        """Split logits that stand side by side into one array a head, for each of the network's members: several in
-        training, one that stands for all in prediction."""
+        """Split logits that stand side by side into one array a head, for each of the network's members and samples:
+        several in training, one that stands for all in prediction."""
         n_labels = [len(labels) for labels in self.cfg["labels"].values()]
         n_members = logits.shape[1] // sum(n_labels)
         parts = [part.T for part in split(logits.T, n_labels * n_members)]

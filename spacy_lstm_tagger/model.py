@@ -39,6 +39,7 @@ def build_lstm_tagger_v1(
     n_members: int = 1,
     word_dropout: float = 0.0,
     embedding_dropout: float = 0.0,
+    dropout_samples: int = 1,
     lower_case: float = 0.0,
     upper_case: float = 0.0,
     title_case: float = 0.0,
@@ -67,6 +68,8 @@ def build_lstm_tagger_v1(
         trained together, on the same embeddings, and their logits are averaged.
     word_dropout (float): In training, a word that occurs n times is unknown at a rate of a / (a + n). This is a.
     embedding_dropout (float): In training, the rate of dropout on what a word's vector is mixed from.
+    dropout_samples (int): How often the LSTM reads each training batch before the weights change, each time with other
+        masks of dropout.
     lower_case (float): In training, the share of sentences that are read in lower case, others each time, so that the
         tagger does not depend on case.
     upper_case (float): The share of sentences that are read in capitals.
@@ -83,7 +86,7 @@ def build_lstm_tagger_v1(
         CuPy, this does not). Without such a device the network stays on the CPU, with a warning.
     RETURNS (Model[List[Doc], List[numpy.ndarray]]): Its output has a row of logits for each token, the heads side by
         side in the order of `NetworkSizes.n_labels`; rows of whitespace tokens are 0. In training, each row has the
-        logits of all members, one member after the other.
+        logits of all members and samples, one member after the other.
     """
     if not 0 <= window_overlap < window_size:
         raise ValueError(
@@ -98,6 +101,8 @@ def build_lstm_tagger_v1(
         raise ValueError(f"depth must be at least 1, not {depth}.")
     if n_members < 1 or (n_members > 1 and not mix_width):
         raise ValueError(f"n_members must be at least 1, and 1 where mix_width is 0, not {n_members}.")
+    if dropout_samples < 1:
+        raise ValueError(f"dropout_samples must be at least 1, not {dropout_samples}.")
     if character_width % 2:
         raise ValueError(f"character_width must be even, half of it for each direction, not {character_width}.")
     return Model(
@@ -121,6 +126,7 @@ def build_lstm_tagger_v1(
             },
             "word_dropout": word_dropout,
             "embedding_dropout": embedding_dropout,
+            "dropout_samples": dropout_samples,
             "changed_case": shares,
             "dropout_rate": 0.0,
             "include_static_vectors": include_static_vectors,
@@ -227,10 +233,10 @@ def forward(model: Model[InT, OutT], docs: InT, is_train: bool) -> Tuple[OutT, C
     docs (List[Doc]): The docs.
     is_train (bool): Whether dropout is applied and the gradient can be asked for.
     RETURNS (Tuple[List[numpy.ndarray], Callable]): Logits, for each doc of shape (n_tokens, n_labels), in training
-        (n_tokens, n_members * n_labels), and a function that takes the gradient of the loss with respect to them and
-        leaves that of the weights in the network.
+        (n_tokens, n_members * n_samples * n_labels), and a function that takes the gradient of the loss with respect
+        to them and leaves that of the weights in the network.
     """
-    width = model.get_dim("nO") * (get_network(model).sizes.n_members if is_train else 1)
+    width = model.get_dim("nO") * (get_network(model).sizes.n_members * _count_samples(model) if is_train else 1)
     scores = numpy.zeros((sum(map(len, docs)), width), dtype="float32")
     backprop: Callable[[OutT], InT] = _no_gradient
     if is_train:
@@ -241,6 +247,11 @@ def forward(model: Model[InT, OutT], docs: InT, is_train: bool) -> Tuple[OutT, C
         for tokens, logits in score_tokens(model, docs):
             scores[tokens] = logits
     return split(scores, map(len, docs)), backprop
+
+
+def _count_samples(model: Model[InT, OutT]) -> int:
+    """Without dropout all samples would be the same."""
+    return int(model.attrs["dropout_samples"]) if model.attrs["dropout_rate"] else 1
 
 
 def _begin_update(
@@ -263,6 +274,7 @@ def _begin_update(
         to_tensor(windows.lengths, rows),
         dropout,
         model.attrs["embedding_dropout"] if dropout else 0.0,
+        _count_samples(model),
         choose_precision(model.attrs["mixed_precision"], rows.device),
     ).flatten(1)
     taken = windows.targets >= 0

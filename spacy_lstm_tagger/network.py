@@ -164,23 +164,28 @@ class LSTMTagger(nn.Module):
         lengths: Tensor,
         dropout: float = 0.0,
         embedding_dropout: float = 0.0,
+        n_samples: int = 1,
         precision: torch.dtype = torch.float32,
     ) -> Tensor:
         """Score every label for every token with each member, as training needs it.
+
+        With several samples the LSTM reads the same word vectors several times, with other masks of dropout. Their
+        mean is a gradient with less noise. Source: Inoue (2019), https://arxiv.org/abs/1905.09788
 
         :param types: the distinct words of the batch.
         :param tokens: for each token its row in ``types``, sentence after sentence. *Shape:* ``(n_tokens,)``
         :param lengths: number of tokens of each sentence. *Shape:* ``(n_sentences,)``
         :param dropout: rate of dropout on word vectors, between layers and before the heads.
         :param embedding_dropout: rate of dropout on what word vectors are made of.
+        :param n_samples: how often words are read.
         :param precision: in which the LSTM computes.
-        :returns: logits, the heads side by side. *Shape:* ``(n_tokens, n_members, n_labels)``
+        :returns: logits, the heads side by side. *Shape:* ``(n_tokens, n_members * n_samples, n_labels)``
         """
         words = self.encoder.encode_by_length(types, embedding_dropout).index_select(0, tokens)
-        sentences = Sentences.from_lengths(lengths)
-        parts = words.chunk(len(self.members), dim=1)
+        sentences = Sentences.from_lengths(lengths.repeat(n_samples))
+        parts = words.repeat(n_samples, 1).chunk(len(self.members), dim=1)
         logits = [member(part, sentences, dropout, precision) for member, part in zip(self.members, parts)]
-        return torch.stack(logits, dim=1)
+        return torch.stack([sample for each in logits for sample in each.chunk(n_samples)], dim=1)
 
 
 class Member(nn.Module):

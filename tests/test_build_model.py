@@ -27,7 +27,7 @@ def build_model(monkeypatch):
     spec = spec_from_file_location("build_model", ROOT / "configs" / "en" / "build_model.py")
     script = module_from_spec(spec)
     spec.loader.exec_module(script)
-    for overrides in (script.LEARN_RATE, script.STUDENT):
+    for overrides in (script.LABELLER, script.STUDENT):
         overrides.update(SHORT)
     monkeypatch.setattr(script, "TUNING_STEPS", 10)
     return script

@@ -11,6 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import minibatch
+from thinc.api import set_dropout_rate
 
 from .conftest import SENTENCES, SMALL_MODEL, TEXTS, make_examples, make_pipeline
 
@@ -260,6 +261,19 @@ def test_rehearsal_compares_with_predictions_without_dropout(nlp):
     nlp.update(examples, drop=0.9, sgd=nlp.create_optimizer())
     nlp.resume_training()
     assert nlp.rehearse(examples)["lstm_tagger"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_rehearsal_compares_each_sample_with_what_the_same_member_predicted():
+    model = {**SMALL_MODEL, "dropout_samples": 3, "word_dropout": 0.0, "embedding_dropout": 0.0}
+    nlp = make_pipeline(model=model)
+    nlp.resume_training()
+    tagger = nlp.get_pipe("lstm_tagger")
+    examples = make_examples(nlp)
+    for drop, n_samples in ((0.0, 1), (1e-9, 3)):  # so little that no unit is dropped
+        assert tagger.rehearse(examples, drop=drop)["lstm_tagger"] == pytest.approx(0.0, abs=1e-9)
+        set_dropout_rate(tagger.model, drop)
+        scores, _ = tagger.model.begin_update([eg.predicted for eg in examples])
+        assert scores[0].shape[1] == n_samples * model["n_members"] * tagger.model.get_dim("nO")
 
 
 def test_rehearse_without_resuming_does_nothing(nlp):

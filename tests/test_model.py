@@ -273,7 +273,14 @@ def test_static_vectors_without_vectors_is_spacys_error():
 
 @pytest.mark.parametrize(
     "settings",
-    [{"window_overlap": 128}, {"window_overlap": -1}, {"depth": 0}, {"character_width": 7}, {"n_members": 2}],
+    [
+        {"window_overlap": 128},
+        {"window_overlap": -1},
+        {"depth": 0},
+        {"character_width": 7},
+        {"n_members": 2},
+        {"dropout_samples": 0},
+    ],
 )
 def test_impossible_settings_are_named(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):

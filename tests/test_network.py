@@ -219,6 +219,16 @@ def test_dropout_changes_scores_only_when_asked_for(kind):
         assert not torch.equal(network(types, tokens, lengths, **{kind: 0.5}), plain)
 
 
+def test_samples_are_readings_of_each_member_with_other_dropout():
+    network, types = make(RICH), make_types(RICH)
+    tokens, lengths = torch.arange(10), torch.tensor([4, 6])
+    with torch.no_grad():
+        plain = network(types, tokens, lengths)
+        torch.testing.assert_close(network(types, tokens, lengths, n_samples=3), plain.repeat_interleave(3, dim=1))
+        one, other = network(types, tokens, lengths, dropout=0.5, n_samples=2)[:, :2].unbind(1)
+    assert not torch.equal(one, other)
+
+
 def test_dropout_takes_the_same_units_in_all_of_a_sentence():
     torch.manual_seed(0)
     dropped = drop(torch.ones(6, 100), 0.5, torch.tensor([0, 0, 0, 0, 1, 1]))

@@ -60,14 +60,19 @@ COPIES = 4
 TUNING_STEPS = 2500
 TUNING_SEEDS = [0, 1, 2]
 
-# With which the models that label are trained.
-LEARN_RATE: Dict[str, Any] = {"training.optimizer.learn_rate.initial_rate": 0.004}
+# With which the models that label are trained: two networks, averaged.
+LABELLER: Dict[str, Any] = {
+    "components.lstm_tagger.model.n_members": 2,
+    "components.lstm_tagger.model.hidden_width": 112,
+    "components.lstm_tagger.model.dropout_samples": 1,
+    "training.optimizer.learn_rate.initial_rate": 0.004,
+}
 STUDENT: Dict[str, Any] = {
     "components.lstm_tagger.label_smoothing": 0.03,
     "components.lstm_tagger.model.word_width": 64,
-    "components.lstm_tagger.model.n_members": 1,
     "components.lstm_tagger.model.hidden_width": 160,
     "components.lstm_tagger.model.embedding_dropout": 0.05,
+    "components.lstm_tagger.model.dropout_samples": 1,
     "components.lstm_tagger.model.lower_case": 0.04,
     "components.lstm_tagger.model.upper_case": 0.04,
     "components.lstm_tagger.model.title_case": 0.04,
@@ -98,7 +103,7 @@ def main() -> None:
     if not vectors.exists():
         learn_vectors(raw_files, vectors)
     settings = {
-        **LEARN_RATE,
+        **LABELLER,
         "paths.vectors": str(vectors),
         "components.lstm_tagger.model.include_static_vectors": True,
     }
@@ -113,7 +118,7 @@ def main() -> None:
     student = options.work / "student"
     train_step(student_data, student, dev_path, overrides=STUDENT)
     plain = options.work / "plain"
-    train_step(train_path, plain, dev_path, overrides=LEARN_RATE)
+    train_step(train_path, plain, dev_path, overrides=LABELLER)
     tuning_data = options.work / "tuning_data"
     second_opinion = tuning_data / "second_opinion.spacy"
     if not second_opinion.exists():
