@@ -163,5 +163,5 @@ def test_page_of_sixty_words_with_accurate_is_below_three_megabytes():
     nlp = make_pipeline(model=config["components"]["lstm_tagger"]["model"])
     words = [f"{syllable}{i}tion" for i in range(20) for syllable in ("commu", "ra", "vaca")]
     explanation = explain(nlp, Doc(nlp.vocab, words=words))
-    assert len(explanation.words) == 60 and explanation.states.shape == (2, 2, 2, 6, 60, 112)
+    assert len(explanation.words) == 60 and explanation.states.shape == (1, 2, 2, 6, 60, 128)
     assert len(explanation.to_html().encode("utf8")) < 3_000_000
