@@ -7,11 +7,11 @@ named *.txt.xz, a paragraph a line. It needs floret (`pip install floret`) and t
 result is in the work directory are not done again:
 
 1. vectors: word vectors from the raw text (skip-gram)
-2. teacher: the config `accurate` with these vectors, trained on the treebank
+2. teacher: two networks, else as in the config `accurate`, with these vectors, trained on the treebank
 3. silver.spacy: a part of the raw text, labelled by the teacher
 4. student: a model trained on both, without vectors
 5. second_opinion.spacy: sentences in which the teacher takes a word in lower case for a name, since its vectors do not
-   tell Apple from apple, with a label for this word by the config `accurate` without vectors
+   tell Apple from apple, with a label for this word by two networks without vectors
 6. tuned-*: the student, trained a little more on the treebank and these sentences, three times (UPOS on dev
    95.7 -> 95.9, 96.0 and 96.0)
 7. averaged: the mean of the weights of these three (96.0); Wortsman et al. (2022), https://arxiv.org/abs/2203.05482
