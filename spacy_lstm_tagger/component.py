@@ -459,10 +459,8 @@ class LSTMTaggerPipe(TrainablePipe):
         for own, tutor in zip(scores, tutor_scores):
             # The tutor reads each doc once.
             n_samples = own.shape[1] // tutor.shape[1]
-            tutors = [parts for parts in self._split_members(tutor) for _ in range(n_samples)]
-            differences = [
-                softmax(a) - softmax(b) for pair in zip(self._split_members(own), tutors) for a, b in zip(*pair)
-            ]
+            members = zip(self._split_members(own), self._split_members(numpy.tile(tutor, n_samples)))
+            differences = [softmax(a) - softmax(b) for parts in members for a, b in zip(*parts)]
             gradients.append(numpy.concatenate(differences, axis=1) / (n_tokens * n_samples))
         backprop(gradients)
         if sgd is not None:

@@ -86,7 +86,7 @@ def build_lstm_tagger_v1(
         CuPy, this does not). Without such a device the network stays on the CPU, with a warning.
     RETURNS (Model[List[Doc], List[numpy.ndarray]]): Its output has a row of logits for each token, the heads side by
         side in the order of `NetworkSizes.n_labels`; rows of whitespace tokens are 0. In training, each row has the
-        logits of all members and samples, one member after the other.
+        logits of all members, one member after the other, and that once for each sample.
     """
     if not 0 <= window_overlap < window_size:
         raise ValueError(
@@ -233,7 +233,7 @@ def forward(model: Model[InT, OutT], docs: InT, is_train: bool) -> Tuple[OutT, C
     docs (List[Doc]): The docs.
     is_train (bool): Whether dropout is applied and the gradient can be asked for.
     RETURNS (Tuple[List[numpy.ndarray], Callable]): Logits, for each doc of shape (n_tokens, n_labels), in training
-        (n_tokens, n_members * n_samples * n_labels), and a function that takes the gradient of the loss with respect
+        (n_tokens, n_samples * n_members * n_labels), and a function that takes the gradient of the loss with respect
         to them and leaves that of the weights in the network.
     """
     width = model.get_dim("nO") * (get_network(model).sizes.n_members * _count_samples(model) if is_train else 1)

@@ -179,13 +179,14 @@ class LSTMTagger(nn.Module):
         :param embedding_dropout: rate of dropout on what word vectors are made of.
         :param n_samples: how often words are read.
         :param precision: in which the LSTM computes.
-        :returns: logits, the heads side by side. *Shape:* ``(n_tokens, n_members * n_samples, n_labels)``
+        :returns: logits, the heads side by side, sample after sample those of all members.
+            *Shape:* ``(n_tokens, n_samples * n_members, n_labels)``
         """
         words = self.encoder.encode_by_length(types, embedding_dropout).index_select(0, tokens)
         sentences = Sentences.from_lengths(lengths.repeat(n_samples))
         parts = words.repeat(n_samples, 1).chunk(len(self.members), dim=1)
         logits = [member(part, sentences, dropout, precision) for member, part in zip(self.members, parts)]
-        return torch.stack([sample for each in logits for sample in each.chunk(n_samples)], dim=1)
+        return torch.cat(torch.stack(logits, dim=1).chunk(n_samples), dim=1)
 
 
 class Member(nn.Module):
