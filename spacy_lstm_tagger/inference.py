@@ -113,7 +113,7 @@ def to_tensor(array: numpy.ndarray, like: Tensor) -> Tensor:
 
 def in_blocks(rows: numpy.ndarray, size: int) -> numpy.ndarray:
     """RETURNS (numpy.ndarray): The rows, the last of them repeated to fill a block."""
-    return numpy.pad(rows, (0, -len(rows) % size), mode="edge")
+    return rows[numpy.minimum(numpy.arange(len(rows) + -len(rows) % size), len(rows) - 1)]
 
 
 class LSTMWeights(NamedTuple):
