@@ -236,26 +236,23 @@ def forward(model: Model[InT, OutT], docs: InT, is_train: bool) -> Tuple[OutT, C
         (n_tokens, n_samples * n_members * n_labels), and a function that takes the gradient of the loss with respect
         to them and leaves that of the weights in the network.
     """
-    width = model.get_dim("nO") * (get_network(model).sizes.n_members * _count_samples(model) if is_train else 1)
-    scores = numpy.zeros((sum(map(len, docs)), width), dtype="float32")
+    n_members = get_network(model).sizes.n_members if is_train else 1
+    # Without dropout all samples would be the same.
+    n_samples = model.attrs["dropout_samples"] if is_train and model.attrs["dropout_rate"] else 1
+    scores = numpy.zeros((sum(map(len, docs)), model.get_dim("nO") * n_members * n_samples), dtype="float32")
     backprop: Callable[[OutT], InT] = _no_gradient
     if is_train:
         windows = windows_of(model, docs)
         if len(windows.lengths):
-            backprop = _begin_update(model, docs[0].vocab, windows, scores)
+            backprop = _begin_update(model, docs[0].vocab, windows, n_samples, scores)
     else:
         for tokens, logits in score_tokens(model, docs):
             scores[tokens] = logits
     return split(scores, map(len, docs)), backprop
 
 
-def _count_samples(model: Model[InT, OutT]) -> int:
-    """Without dropout all samples would be the same."""
-    return int(model.attrs["dropout_samples"]) if model.attrs["dropout_rate"] else 1
-
-
 def _begin_update(
-    model: Model[InT, OutT], vocab: Vocab, windows: Windows, scores: numpy.ndarray
+    model: Model[InT, OutT], vocab: Vocab, windows: Windows, n_samples: int, scores: numpy.ndarray
 ) -> Callable[[OutT], InT]:
     """Score all windows at once, fill `scores` and return how to backpropagate."""
     network = get_network(model)
@@ -274,7 +271,7 @@ def _begin_update(
         to_tensor(windows.lengths, rows),
         dropout,
         model.attrs["embedding_dropout"] if dropout else 0.0,
-        _count_samples(model),
+        n_samples,
         choose_precision(model.attrs["mixed_precision"], rows.device),
     ).flatten(1)
     taken = windows.targets >= 0
