@@ -178,7 +178,8 @@ class TaggingNetwork:
         """Take over weights.
 
         :param network: whose weights. It must not change any more.
-        :param precision: in which LSTMs compute. Scores are added up in float32: in bfloat16 many would be equal.
+        :param precision: in which LSTMs compute, and what their states say to the heads. That is added in float32 to
+            what words say: in bfloat16 alone many scores would be equal.
         """
         sizes = network.sizes
         self.rows_per_block = ROWS_PER_BLOCK[precision]
@@ -210,7 +211,7 @@ class TaggingNetwork:
         n_hidden = self._n_directions * sizes.hidden_width
         hidden = [fill_units(-weight[:, :n_hidden], sizes.hidden_width) for weight in weights]
         # shape: (n_members * n_directions * units, n_labels)
-        self._head = torch.cat(hidden, 1).t().contiguous()
+        self._head = torch.cat(hidden, 1).t().contiguous().to(precision)
         # shape: (n_members * width of the word, n_labels), the width 0 where heads do not see the word
         self._word_head = torch.cat([weight[:, n_hidden:] for weight in weights], 1).t().contiguous()
         self._bias = torch.stack(biases).sum(0)
@@ -259,9 +260,11 @@ class TaggingNetwork:
             if is_residual:
                 states += hidden if i else hidden.index_select(0, cell_rows)
             hidden = states
-        filled = to_tensor(in_blocks(wanted, ROWS_PER_BLOCK[torch.float32]), table.scores)
+        filled = to_tensor(in_blocks(wanted, ROWS_PER_PRODUCT_BLOCK), table.scores)
         scores = table.scores.index_select(0, cell_rows[filled])
-        scores.addmm_(hidden.index_select(0, filled).flatten(1).float(), self._head)
+        hidden = hidden.index_select(0, filled).flatten(1)
+        for part, part_hidden in zip(scores.split(ROWS_PER_PRODUCT), hidden.split(ROWS_PER_PRODUCT)):
+            part.add_(part_hidden @ self._head)
         return scores[: len(wanted)]
 
     def _spell(self, characters: Tensor) -> Optional[Tensor]:

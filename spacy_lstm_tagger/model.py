@@ -80,8 +80,8 @@ def build_lstm_tagger_v1(
     window_size (int): Longest sequence that is read as one, in words. What is longer is cut into windows.
     window_overlap (int): How many words two neighbouring windows share.
     cache_size (int): How many words' vectors are kept between batches, so that they need not be computed again.
-    mixed_precision (bool): Whether the LSTM computes in bfloat16 on hardware that can, in training and in tagging.
-        Weights and scores stay in float32.
+    mixed_precision (bool): Whether the LSTM computes in bfloat16 on hardware that can, in training and in tagging, and
+        in tagging also what its states say to the heads. Weights and the sums that are scores stay in float32.
     device (Optional[str]): A torch device, such as "cuda:0", for where spaCy is not set to use a GPU (that takes
         CuPy, this does not). Without such a device the network stays on the CPU, with a warning.
     RETURNS (Model[List[Doc], List[numpy.ndarray]]): Its output has a row of logits for each token, the heads side by
