@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# Words whose characters are read in one go in training: sorted by length, so that there is little padding.
+# Words whose characters are read in one go in training: sorted by length, so that there is little padding. A GPU reads
+# all at once, and trains a third faster for it.
 WORDS_PER_PART = 128
 CHARACTER_WIDTH = 32
 
@@ -182,7 +183,7 @@ class LSTMTagger(nn.Module):
         :returns: logits, the heads side by side, sample after sample those of all members.
             *Shape:* ``(n_tokens, n_samples * n_members, n_labels)``
         """
-        words = self.encoder.encode_by_length(types, embedding_dropout).index_select(0, tokens)
+        words = functional.embedding(tokens, self.encoder.encode_by_length(types, embedding_dropout))
         sentences = Sentences.from_lengths(lengths.repeat(n_samples))
         parts = words.repeat(n_samples, 1).chunk(len(self.members), dim=1)
         logits = [member(part, sentences, dropout, precision) for member, part in zip(self.members, parts)]
@@ -298,10 +299,10 @@ class WordEncoder(nn.Module):
         lengths = (types.characters > 0).sum(1).clamp(min=1)
         order = lengths.argsort(stable=True)
         encoded = []
-        for rows in order.split(WORDS_PER_PART):
+        for rows in order.split(len(order) if order.is_cuda else WORDS_PER_PART):
             part = WordTypes(*(table[rows] for table in types if table is not None))
             encoded.append(self(part._replace(characters=part.characters[:, : lengths[rows[-1]]]), dropout))
-        return torch.cat(encoded).index_select(0, order.argsort())
+        return functional.embedding(order.argsort(), torch.cat(encoded))
 
 
 class CharacterEncoder(nn.Module):
@@ -378,11 +379,12 @@ def read(lstm: nn.LSTM, tokens: Tensor, order: Tensor, cells: Tensor, precision:
     *Shape:* ``tokens (n_tokens, width)``, ``order (longest, n_sentences)``, ``cells (n_tokens,)``,
     result ``(n_tokens, hidden_width)``
     """
-    # The gradient of index_select is the same in every run, that of indexing is not where there are threads.
-    inputs = tokens.index_select(0, order.flatten()).unflatten(0, order.shape)
+    # The gradient of embedding is the same in every run, that of indexing is not where there are threads, that of
+    # index_select not on a GPU.
+    inputs = functional.embedding(order, tokens)
     with torch.autocast(tokens.device.type, precision, enabled=precision is not torch.float32):
         states: Tensor = lstm(inputs)[0]
-    return states.to(tokens.dtype).flatten(0, 1).index_select(0, cells)
+    return functional.embedding(cells, states.to(tokens.dtype).flatten(0, 1))
 
 
 def make_head(width: int, n_labels: int) -> nn.Linear:

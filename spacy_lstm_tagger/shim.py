@@ -85,7 +85,14 @@ class ModuleShim(Shim):
 
     def copy(self) -> "ModuleShim":
         """RETURNS (ModuleShim): A shim of its own ID with a copy of the module."""
-        return ModuleShim(copy.deepcopy(self._model))
+        module = copy.deepcopy(self._model)
+        for part in module.modules() if module is not None else ():
+            if isinstance(part, nn.LSTM):
+                part.flatten_parameters()  # on a GPU they lie side by side, but copies do not
+        return ModuleShim(module)
+
+    def __deepcopy__(self, memo: Dict[int, Any]) -> "ModuleShim":
+        return self.copy()
 
     def to_device(self, device_type: str, device_id: int) -> None:
         """Move the module.

