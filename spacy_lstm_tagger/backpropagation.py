@@ -12,27 +12,34 @@ from torch import Tensor, nn
 from .network import LSTMLayer, LSTMTagger, Member
 
 
-def trace_back(network: LSTMTagger, states: Tensor, gradients: Tensor) -> Tensor:
+def trace_back(network: LSTMTagger, states: Tensor, convolved: Tensor, gradients: Tensor) -> Tensor:
     """Follow gradients back from what the heads read to the vectors of the words.
 
     :param network: whose weights.
     :param states: as in :class:`recurrence.Trace`. *Shape:* ``(n_members, depth, n_directions, len(QUANTITIES),
         n_words, n_points, hidden_width)``
+    :param convolved: as there. *Shape:* ``(n_members, n_words, n_points, convolution_width)``
     :param gradients: with respect to the features. *Shape:* ``(n_gradients, n_members, n_words, n_points, width)``
     :returns: their sum over the points. *Shape:* ``(n_gradients, n_words, encoder.width)``
     """
     words = []
-    for member, layers, gradient in zip(network.members, states, gradients.unbind(1)):
+    for member, layers, of_member, gradient in zip(network.members, states, convolved, gradients.unbind(1)):
         member = cast(Member, member)
         width = cast(LSTMLayer, member.layers[-1]).width
         hidden, skipped = gradient[..., :width], gradient[..., width:]
         for depth, (layer, directions) in reversed(list(enumerate(zip(member.layers, layers)))):
             layer = cast(LSTMLayer, layer)
-            inputs = _trace_layer_back(layer, directions, hidden, sum_points=not depth)
+            # Only a convolution has a slope of its own at each point.
+            sum_points = not depth and member.convolution is None
+            inputs = _trace_layer_back(layer, directions, hidden, sum_points=sum_points)
             if layer.residual:
-                inputs = inputs + (hidden if depth else hidden.sum(2))
+                inputs = inputs + (hidden.sum(2) if sum_points else hidden)
             hidden = inputs
-        words.append(hidden + skipped.sum(2) if member.skip else hidden)
+        if member.convolution is None:
+            words.append(hidden + skipped.sum(2) if member.skip else hidden)
+        else:
+            hidden = hidden + skipped if member.skip else hidden
+            words.append(_trace_convolution_back(member.convolution, of_member, hidden))
     return torch.cat(words, dim=-1)
 
 
@@ -67,6 +74,17 @@ def step_back(lstm: nn.LSTM, states: Tensor, gradients: Tensor, *, sum_points: b
         cell = cell * f[step]
     after_end = gates.new_zeros(len(gates), *([] if sum_points else [gates.shape[1]]), lstm.input_size)
     return torch.stack([*reversed(steps), *[after_end] * (len(f) - n_steps)], dim=1)
+
+
+def _trace_convolution_back(convolution: nn.Linear, convolved: Tensor, gradients: Tensor) -> Tensor:
+    """*Shape:* ``convolved (n_words, n_points, convolution_width)``, ``gradients (n_gradients, n_words, n_points,
+    width + convolution_width)``, result ``(n_gradients, n_words, width)``"""
+    own, by_convolved = gradients.split([gradients.shape[-1] - convolved.shape[-1], convolved.shape[-1]], -1)
+    before, at, after = ((by_convolved * (convolved > 0)).sum(2) @ convolution.weight).chunk(3, -1)
+    words = own.sum(2) + at
+    words[:, :-1] += before[:, 1:]
+    words[:, 1:] += after[:, :-1]
+    return words
 
 
 def _trace_layer_back(layer: LSTMLayer, directions: Tensor, gradients: Tensor, *, sum_points: bool) -> Tensor:

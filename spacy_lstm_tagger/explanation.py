@@ -34,7 +34,9 @@ class Explanation(NamedTuple):
     labels (Dict[str, List[str]]): The labels of each head: "tag", "pos", "morph".
     probabilities (Dict[str, numpy.ndarray]): For each head float32, shape (n_words, n_labels).
     before (Optional[Dict[str, numpy.ndarray]]): The same before training, if it is wanted.
-    vectors (numpy.ndarray): What the LSTMs read of each word. float32, shape (n_members, n_words, width).
+    vectors (numpy.ndarray): The words' vectors. float32, shape (n_members, n_words, width).
+    convolved (numpy.ndarray): What the convolution over each word and its neighbours gives, of width 0 if there is
+        none. float32, shape (n_members, n_words, convolution_width).
     states (numpy.ndarray): Gates and states in the order of `recurrence.QUANTITIES`. Direction 0 reads rightwards, 1
         leftwards. float32, shape (n_members, depth, n_directions, 6, n_words, hidden_width).
     unit_order (numpy.ndarray): The units in an order in which those stand together that behave alike. int64, shape
@@ -66,6 +68,7 @@ class Explanation(NamedTuple):
     probabilities: Dict[str, numpy.ndarray]
     before: Optional[Dict[str, numpy.ndarray]]
     vectors: numpy.ndarray
+    convolved: numpy.ndarray
     states: numpy.ndarray
     unit_order: numpy.ndarray
     logits: numpy.ndarray
@@ -149,6 +152,7 @@ def explain(
         probabilities=probabilities,
         before=None if before is None else _probabilities_before(before, tagger, sentences),
         vectors=numpy.concatenate([part.vectors for part in parts], axis=1),
+        convolved=numpy.concatenate([part.convolved for part in parts], axis=1),
         states=states,
         unit_order=order_units(states),
         logits=numpy.concatenate([part.logits for part in parts]),
@@ -174,6 +178,7 @@ class _Sentence(NamedTuple):
     """The fields of `Explanation` that come from the network, for one sentence. The heads come in their order."""
 
     vectors: numpy.ndarray
+    convolved: numpy.ndarray
     states: numpy.ndarray
     logits: numpy.ndarray
     attributions: numpy.ndarray
@@ -213,6 +218,7 @@ def _explain_sentence(
             spellings.append(trace_spelling(network.encoder.characters, characters[:length]).numpy())
     return _Sentence(
         vectors=vectors.unflatten(1, (len(network.members), -1)).transpose(0, 1).numpy(),
+        convolved=trace.convolved.numpy(),
         states=trace.states.numpy(),
         logits=numpy.concatenate([logits.numpy() for logits in score_labels(network, trace.features)], axis=1),
         attributions=attributions.words.numpy(),

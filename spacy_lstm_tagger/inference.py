@@ -39,13 +39,16 @@ Read = Callable[[int, Tensor], None]
 class WordTable(NamedTuple):
     """What is known of words without their context.
 
-    *Shape:* ``gates (n_words, n_lstms, 4 * units)``, ``scores (n_words, n_labels)`` and, for a first layer that
-    is residual, ``vectors (n_words, n_members, n_directions * units)``, else of width 0.
+    *Shape:* ``gates (n_words, n_lstms, 4 * units)``, ``scores (n_words, n_labels)``, for a first layer that
+    is residual ``vectors (n_words, n_members, n_directions * units)``, and for convolutions ``parts (n_words, 3,
+    n_members * convolution_width)``, what the word says to that of the next word, its own, and that of the last word;
+    else of width 0.
     """
 
     gates: Tensor
     scores: Tensor
     vectors: Tensor
+    parts: Tensor
 
 
 class Layout(NamedTuple):
@@ -171,6 +174,18 @@ def fill_units(columns: Tensor, hidden_width: int) -> Tensor:
     return functional.pad(by_direction, (0, -hidden_width % UNITS_PER_REGISTER)).flatten(-2)
 
 
+def convolve_apart(convolution: nn.Linear, words: Tensor) -> Tensor:
+    """Compute what each word says to the convolutions of the next word, its own, and the last word.
+
+    *Shape:* ``words (n_words, width)``, result ``(n_words, 3, convolution_width)``
+    """
+    # shape: (3 * convolution_width, width)
+    weights = torch.cat(convolution.weight.chunk(3, 1))
+    parts = (words @ weights.t()).unflatten(1, (3, -1))
+    parts[:, 1] += convolution.bias
+    return parts
+
+
 class TaggingNetwork:
     """A network's weights in the order in which tagging needs them."""
 
@@ -187,6 +202,7 @@ class TaggingNetwork:
         self._n_members = sizes.n_members
         self._n_directions = 2 if sizes.bidirectional else 1
         self._hidden_width = sizes.hidden_width
+        self._skip = sizes.skip
         self._encoder = network.encoder
         if network.encoder.characters is not None:
             self._spelling = LSTMWeights.from_lstms(
@@ -204,16 +220,23 @@ class TaggingNetwork:
             )
             for depth, of_members in enumerate(layers)
         ]
+        # The first layer and the heads read the word, and then its convolution.
+        width = network.encoder.width // len(members)
+        inputs = self._lstms[0].inputs
+        self._lstms[0] = self._lstms[0]._replace(inputs=inputs[:, :width])
+        self._convolved_inputs = inputs[:, width:]
+        self._convolutions = [member.convolution for member in members if member.convolution is not None]
         # Scores are averaged over members, so each has a part in them that is as much smaller.
         heads = [[cast(nn.Linear, head) for head in member.heads.values()] for member in members]
         weights = [torch.cat([head.weight for head in of_member]) / len(members) for of_member in heads]
         biases = [torch.cat([head.bias for head in of_member]) / len(members) for of_member in heads]
         n_hidden = self._n_directions * sizes.hidden_width
         hidden = [fill_units(-weight[:, :n_hidden], sizes.hidden_width) for weight in weights]
-        # shape: (n_members * n_directions * units, n_labels)
-        self._head = torch.cat(hidden, 1).t().contiguous().to(precision)
+        convolved = [weight[:, n_hidden + width :] for weight in weights]
+        # shape: (n_members * n_directions * units + n_members * convolution_width, n_labels)
+        self._head = torch.cat(hidden + convolved, 1).t().contiguous().to(precision)
         # shape: (n_members * width of the word, n_labels), the width 0 where heads do not see the word
-        self._word_head = torch.cat([weight[:, n_hidden:] for weight in weights], 1).t().contiguous()
+        self._word_head = torch.cat([weight[:, n_hidden : n_hidden + width] for weight in weights], 1).t().contiguous()
         self._bias = torch.stack(biases).sum(0)
 
     def encode(self, types: WordTypes) -> WordTable:
@@ -226,23 +249,29 @@ class TaggingNetwork:
         types = WordTypes(*(part[rows] for part in types if part is not None))
         words = self._encoder.combine(types, self._spell(types.characters))
         scores = torch.addmm(self._bias, words[:, : len(self._word_head)], self._word_head)
+        by_member = zip(self._convolutions, words.chunk(self._n_members, 1))
+        parts = [convolve_apart(*pair) for pair in by_member] or [words.new_empty(len(words), 3, 0)]
         # shape: (n_words, n_members, width)
         vectors = words.to(self._precision).unflatten(1, (self._n_members, -1))
         inputs = vectors.repeat_interleave(self._n_directions, 1).transpose(0, 1)
         gates = torch.cat([self._lstms[0].weigh(part) for part in inputs.split(ROWS_PER_PRODUCT, 1)], 1)
         vectors = fill_units(-vectors, self._hidden_width) if self._is_residual[0] else vectors[..., :0]
-        return WordTable(gates.transpose(0, 1)[:n_words], scores[:n_words], vectors[:n_words])
+        return WordTable(
+            gates.transpose(0, 1)[:n_words], scores[:n_words], vectors[:n_words], torch.cat(parts, 2)[:n_words]
+        )
 
     def score(self, table: WordTable, rows: numpy.ndarray, layout: Layout, wanted: numpy.ndarray) -> Tensor:
         """Score every label for cells of a layout.
 
         :param table: the words.
-        :param rows: each cell's row in the table. *Shape:* ``(n_cells,)``
+        :param rows: each word's row in the table. *Shape:* ``(n_words,)``
         :param layout: the cells.
         :param wanted: the cells whose scores are wanted. *Shape:* ``(n_wanted,)``
         :returns: logits, the heads side by side. *Shape:* ``(n_wanted, n_labels)``
         """
         n_members, n_directions = self._n_members, self._n_directions
+        convolved = self._convolve(table, rows, layout) if self._convolutions else None
+        rows = rows[layout.tokens]
         lstms = numpy.arange(n_members * n_directions)[:, None]
         # For each LSTM and step the cell that it reads, and what it finds there. shape: (n_lstms, n_cells)
         cells = numpy.tile([numpy.arange(len(rows)), layout.mirror][:n_directions], (n_members, 1))
@@ -255,6 +284,10 @@ class TaggingNetwork:
         gates, hidden = table.gates.flatten(0, 1), table.vectors
         for i, (weights, is_residual) in enumerate(zip(self._lstms, self._is_residual)):
             read = read_states(hidden.flatten(0, 1), inputs, weights) if i else read_words(gates, words)
+            if convolved is not None and not i:
+                read = read_convolved(
+                    read, convolved.unflatten(1, (n_members, -1)).flatten(0, 1), inputs, self._convolved_inputs
+                )
             states = take_steps(read, weights.recurrent, layout.sizes).index_select(0, found)
             states = states.view(len(rows), n_members, -1)
             if is_residual:
@@ -262,10 +295,26 @@ class TaggingNetwork:
             hidden = states
         filled = to_tensor(in_blocks(wanted, ROWS_PER_PRODUCT_BLOCK), table.scores)
         scores = table.scores.index_select(0, cell_rows[filled])
-        hidden = hidden.index_select(0, filled).flatten(1)
+        hidden = hidden.flatten(1)
+        if convolved is not None and self._skip:
+            hidden = torch.cat([hidden, convolved], 1)
+        hidden = hidden.index_select(0, filled)
         for part, part_hidden in zip(scores.split(ROWS_PER_PRODUCT), hidden.split(ROWS_PER_PRODUCT)):
             part.add_(part_hidden @ self._head)
         return scores[: len(wanted)]
+
+    def _convolve(self, table: WordTable, rows: numpy.ndarray, layout: Layout) -> Tensor:
+        """Read the word of each cell together with its neighbours.
+
+        *Shape:* ``rows (n_words,)``, result ``(n_cells, n_members * convolution_width)``
+        """
+        tokens = layout.tokens
+        places = 3 * rows[[tokens - 1, tokens, (tokens + 1) % len(rows)]] + numpy.arange(3)[:, None]
+        before, convolved, after = table.parts.flatten(0, 1)[to_tensor(places, table.parts)]
+        first, last = slice(layout.sizes[0]), to_tensor(layout.mirror[: layout.sizes[0]], convolved)
+        before[first] = 0
+        after[last] = 0
+        return convolved.add_(before).add_(after).relu_().to(self._precision)
 
     def _spell(self, characters: Tensor) -> Optional[Tensor]:
         """Read the characters of words.
@@ -314,6 +363,23 @@ def read_states(states: Tensor, places: Tensor, weights: LSTMWeights) -> Read:
         weights.weigh(states.index_select(0, rows).view(*gates.shape[:2], -1), out=gates)
 
     return read
+
+
+def read_convolved(read: Read, convolved: Tensor, places: Tensor, weights: Tensor) -> Read:
+    """Let LSTMs that read words read their convolutions too.
+
+    :param read: lets them read words.
+    *Shape:* ``convolved (n_cells * n_members, convolution_width)``, ``places (n_lstms, n_cells)``,
+    ``weights (n_lstms, convolution_width, 4 * units)``
+    """
+    places = functional.pad(places, (0, ROWS_PER_PRODUCT_BLOCK))
+
+    def read_both(first: int, gates: Tensor) -> None:
+        read(first, gates)
+        rows = places[:, first : first + gates.shape[1]].flatten()
+        gates.baddbmm_(convolved.index_select(0, rows).view(*gates.shape[:2], -1), weights)
+
+    return read_both
 
 
 def take_steps(read: Read, recurrent: Tensor, sizes: List[int]) -> Tensor:

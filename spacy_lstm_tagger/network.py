@@ -25,6 +25,7 @@ class NetworkSizes(NamedTuple):
     :param vector_width: width of the static vectors; 0 if there are none.
     :param tune_vectors: whether a correction is learned for the static vector of each known word.
     :param mix_width: width to which all the embeddings of a word are mixed; 0 concatenates them.
+    :param convolution_width: width of a convolution over each word and its neighbours; 0 if there is none.
     :param hidden_width: units of each LSTM layer and direction.
     :param depth: number of LSTM layers.
     :param bidirectional: whether each layer reads the sentence from both ends.
@@ -47,6 +48,7 @@ class NetworkSizes(NamedTuple):
     bidirectional: bool
     skip: bool
     n_members: int
+    convolution_width: int = 0
 
 
 def weight_shapes(sizes: NetworkSizes) -> Iterator[Tuple[str, Tuple[int, ...]]]:
@@ -71,13 +73,17 @@ def weight_shapes(sizes: NetworkSizes) -> Iterator[Tuple[str, Tuple[int, ...]]]:
     word_width = sizes.mix_width or width // sizes.n_members
     directions = ("rightwards", "leftwards") if sizes.bidirectional else ("rightwards",)
     hidden_width = sizes.hidden_width * len(directions)
+    input_width = word_width + sizes.convolution_width
     for i in range(sizes.n_members):
+        if sizes.convolution_width:
+            yield f"members.{i}.convolution.weight", (sizes.convolution_width, 3 * word_width)
+            yield f"members.{i}.convolution.bias", (sizes.convolution_width,)
         for depth in range(sizes.depth):
             for direction in directions:
                 name = f"members.{i}.layers.{depth}.{direction}"
-                yield from _lstm_shapes(name, hidden_width if depth else word_width, sizes.hidden_width)
+                yield from _lstm_shapes(name, hidden_width if depth else input_width, sizes.hidden_width)
         for head, n_labels in sizes.n_labels.items():
-            yield f"members.{i}.heads.{head}.weight", (n_labels, hidden_width + (word_width if sizes.skip else 0))
+            yield f"members.{i}.heads.{head}.weight", (n_labels, hidden_width + (input_width if sizes.skip else 0))
             yield f"members.{i}.heads.{head}.bias", (n_labels,)
 
 
@@ -108,7 +114,8 @@ class Sentences(NamedTuple):
     batch the token that stands there, read from the left and from the right. Padding repeats a token of
     the sentence: it always comes after the real tokens, so no real token sees it.
     ``rightwards_cells`` and ``leftwards_cells`` ``(n_tokens,)`` hold for each token its cell, ``sentence``
-    ``(n_tokens,)`` the number of its sentence.
+    ``(n_tokens,)`` the number of its sentence, ``before`` and ``after`` ``(n_tokens,)`` the tokens beside it, or
+    ``n_tokens`` where the sentence begins or ends.
     """
 
     rightwards: Tensor
@@ -116,6 +123,8 @@ class Sentences(NamedTuple):
     rightwards_cells: Tensor
     leftwards_cells: Tensor
     sentence: Tensor
+    before: Tensor
+    after: Tensor
 
     @classmethod
     def from_lengths(cls, lengths: Tensor) -> "Sentences":
@@ -130,13 +139,16 @@ class Sentences(NamedTuple):
         from_left = torch.minimum(steps, lengths - 1)
         # shape: (n_tokens,)
         sentence = torch.repeat_interleave(torch.arange(n_sentences, device=lengths.device), lengths)
-        step = torch.arange(len(sentence), device=lengths.device) - starts[sentence]
+        token = torch.arange(len(sentence), device=lengths.device)
+        step = token - starts[sentence]
         return cls(
             rightwards=starts + from_left,
             leftwards=starts + lengths - 1 - from_left,
             rightwards_cells=step * n_sentences + sentence,
             leftwards_cells=(lengths[sentence] - 1 - step) * n_sentences + sentence,
             sentence=sentence,
+            before=torch.where(step > 0, token - 1, len(token)),
+            after=torch.where(step < lengths[sentence] - 1, token + 1, len(token)),
         )
 
 
@@ -196,14 +208,19 @@ class Member(nn.Module):
     def __init__(self, width: int, sizes: NetworkSizes) -> None:
         super().__init__()
         self.skip = sizes.skip
-        word_width = width
+        self.convolution: Optional[nn.Linear] = None
+        if sizes.convolution_width:
+            self.convolution = nn.Linear(3 * width, sizes.convolution_width)
+            width += sizes.convolution_width
+        input_width = width
         self.layers = nn.ModuleList()
-        for _ in range(sizes.depth):
-            layer = LSTMLayer(width, sizes.hidden_width, sizes.bidirectional, residual=sizes.skip)
+        for depth in range(sizes.depth):
+            residual = sizes.skip and (depth > 0 or self.convolution is None)
+            layer = LSTMLayer(width, sizes.hidden_width, sizes.bidirectional, residual=residual)
             self.layers.append(layer)
             width = layer.width
         if sizes.skip:
-            width += word_width
+            width += input_width
         self.heads = nn.ModuleDict({name: make_head(width, n) for name, n in sizes.n_labels.items()})
 
     def forward(self, words: Tensor, sentences: Sentences, dropout: float, precision: torch.dtype) -> Tensor:
@@ -213,12 +230,27 @@ class Member(nn.Module):
         :returns: logits, the heads side by side. *Shape:* ``(n_tokens, n_labels)``
         """
         words = drop(words, dropout, sentences.sentence)
+        if self.convolution is not None:
+            # The last row stands for what is beyond the ends of a sentence.
+            rows = functional.pad(words, (0, 0, 0, 1))
+            before, after = functional.embedding(sentences.before, rows), functional.embedding(sentences.after, rows)
+            convolved = convolve(self.convolution, before, words, after)
+            words = torch.cat([words, drop(convolved, dropout, sentences.sentence)], dim=1)
         hidden = words
         for layer in self.layers:
             hidden = drop(layer(hidden, sentences, precision), dropout, sentences.sentence)
         if self.skip:
             hidden = torch.cat([hidden, words], dim=1)
         return torch.cat([head(hidden) for head in self.heads.values()], dim=1)
+
+
+def convolve(convolution: nn.Linear, before: Tensor, words: Tensor, after: Tensor) -> Tensor:
+    """Read each word together with its neighbours.
+
+    *Shape:* ``before``, ``words`` and ``after`` ``(..., width)``, result ``(..., convolution_width)``
+    """
+    convolved: Tensor = convolution(torch.cat([before, words, after], dim=-1))
+    return convolved.relu()
 
 
 class WordEncoder(nn.Module):

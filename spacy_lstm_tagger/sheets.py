@@ -59,6 +59,8 @@ def render_network(explanation: "Explanation", member: int) -> str:
             hidden = explanation.states[member, layer, direction, QUANTITIES.index("hidden")]
             ordered = hidden[:, explanation.unit_order[member, layer, direction]]
             rows.append(_row(f"Layer {layer + 1} {arrow}", _cells(explanation, ordered), f"lstm {name}"))
+    if explanation.convolved.size:
+        rows.append(_row("convolution", _cells(explanation, explanation.convolved[member]), "lstm"))
     rows.append(_row("word vector", _cells(explanation, explanation.vectors[member]), "lstm"))
     rows.append(_word_row(explanation))
     sheet = _sheet(explanation, f"Network {member + 1}, rolled out", rows)

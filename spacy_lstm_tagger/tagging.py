@@ -87,7 +87,7 @@ def score_tokens(model: TaggerModel, docs: Sequence[Doc]) -> Iterator[Tuple[nump
             layout = lay_out(starts, lengths, network.rows_per_block)
             targets = windows.targets[layout.tokens]
             wanted = numpy.flatnonzero((targets >= 0) & ~layout.is_padding)
-            logits = network.score(table, rows[layout.tokens], layout, wanted)
+            logits = network.score(table, rows, layout, wanted)
             yield targets[wanted], logits.cpu().numpy()
 
 

@@ -24,6 +24,7 @@ SMALL_MODEL: Dict[str, Any] = {
     "affix_width": 4,
     "character_width": 8,
     "mix_width": 16,
+    "convolution_width": 4,
     "hidden_width": 8,
     "depth": 2,
     "bidirectional": True,

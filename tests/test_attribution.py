@@ -13,6 +13,7 @@ from .test_network import RICH, TEXTBOOK, make, make_types
 VARIANTS = [
     TEXTBOOK,
     RICH,
+    {**RICH, "convolution_width": 3},
     {**RICH, "tune_vectors": True},
     {**RICH, "n_characters": 0, "vector_width": 0},
     {**RICH, "mix_width": 0, "n_members": 1, "bidirectional": False},

@@ -18,7 +18,7 @@ def score(network, types, tokens, lengths, precision=torch.float32):
     with torch.no_grad():
         tagging = TaggingNetwork(network, precision)
         wanted = numpy.flatnonzero(~layout.is_padding)
-        scores = tagging.score(tagging.encode(types), tokens.numpy()[layout.tokens], layout, wanted)
+        scores = tagging.score(tagging.encode(types), tokens.numpy(), layout, wanted)
     assert scores.dtype == torch.float32
     in_order = torch.empty(len(tokens), scores.shape[1])
     in_order[layout.tokens[wanted]] = scores

@@ -43,7 +43,11 @@ RICH = {
     "skip": True,
     "n_members": 2,
 }
-OPTIONS = [TEXTBOOK, RICH] + [
+CONVOLUTIONAL = [
+    {**RICH, "depth": depth, "bidirectional": both, "skip": skip, "n_members": members, "convolution_width": 3}
+    for depth, both, skip, members in product((1, 2), (False, True), (False, True), (1, 2))
+]
+OPTIONS = [TEXTBOOK, RICH, *CONVOLUTIONAL] + [
     {**RICH, "depth": depth, "bidirectional": both, "skip": skip, "n_characters": characters, "n_members": depth}
     for depth, both, skip, characters in product((1, 3), (False, True), (False, True), (0, 11))
 ]
@@ -137,13 +141,19 @@ class Reference:
 
     def tag_as(self, member, words):
         w = {name.removeprefix(f"members.{member}."): weights for name, weights in self.weights.items()}
+        if self.sizes.convolution_width:
+            beyond = numpy.zeros_like(words[0])
+            near = zip([beyond, *words], words, [*words[1:], beyond])
+            convolved = [w["convolution.weight"] @ numpy.concatenate(three) + w["convolution.bias"] for three in near]
+            words = [numpy.concatenate([x, y.clip(min=0)]) for x, y in zip(words, convolved)]
         layer_input = words
         for n in range(self.sizes.depth):
             states = self.read(f"members.{member}.layers.{n}.rightwards", layer_input)
             if self.sizes.bidirectional:
                 backwards = self.read(f"members.{member}.layers.{n}.leftwards", layer_input[::-1])[::-1]
                 states = [numpy.concatenate(pair) for pair in zip(states, backwards)]
-            if self.sizes.skip and len(states[0]) == len(layer_input[0]):
+            is_residual = self.sizes.skip and (n > 0 or not self.sizes.convolution_width)
+            if is_residual and len(states[0]) == len(layer_input[0]):
                 states = [state + x for state, x in zip(states, layer_input)]
             layer_input = states
         logits = []

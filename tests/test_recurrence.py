@@ -8,9 +8,9 @@ from torch import nn
 
 from spacy_lstm_tagger.recurrence import QUANTITIES, score_labels, step_through, trace_sentence, trace_spelling
 
-from .test_network import RICH, TEXTBOOK, make, make_types
+from .test_network import CONVOLUTIONAL, RICH, TEXTBOOK, make, make_types
 
-CONFIGURATIONS = [TEXTBOOK, RICH] + [
+CONFIGURATIONS = [TEXTBOOK, RICH, *CONVOLUTIONAL] + [
     {**RICH, "depth": depth, "bidirectional": both, "n_characters": characters, "n_members": members, "skip": skip}
     for depth, both, characters, members, skip in product((1, 2, 3), (False, True), (0, 11), (1, 2), (False, True))
 ]
@@ -54,10 +54,11 @@ def test_sentences_of_a_batch_are_read_as_alone(sizes):
     network, types = make(sizes), make_types(sizes)
     with torch.no_grad():
         sentences = network.encoder(types)[torch.randint(0, len(types.words), (4, 3))]
-        states, features = trace_sentence(network, sentences)
+        states, convolved, features = trace_sentence(network, sentences)
         for i in range(3):
             alone = trace_sentence(network, sentences[:, i])
             torch.testing.assert_close(states[..., i, :], alone.states)
+            torch.testing.assert_close(convolved[:, :, i], alone.convolved)
             torch.testing.assert_close(features[:, :, i], alone.features)
 
 

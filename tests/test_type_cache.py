@@ -19,7 +19,9 @@ class Encoder:
     def __call__(self, words):
         self.asked += words.tolist()
         rows = torch.tensor(words.tolist(), dtype=torch.float32)
-        return WordTable(rows.reshape(-1, 1, 1).repeat(1, 2, 3), rows[:, None], rows[:, None, None])
+        return WordTable(
+            rows.reshape(-1, 1, 1).repeat(1, 2, 3), rows[:, None], rows[:, None, None], rows[:, None, None]
+        )
 
 
 def get(cache, words, encoder):
