@@ -155,9 +155,7 @@ def _average_over_part(
     # Both ends belong to the path as well, but have no weight.
     points, weights = functional.pad(points, (1, 0)), functional.pad(weights, (1, 1))
     points = functional.pad(points, (0, 1), value=1.0)
-    states, convolved, features = trace_sentence(
-        network, start.unsqueeze(1) + points.unsqueeze(1) * change.unsqueeze(1)
-    )
+    states, features = trace_sentence(network, start.unsqueeze(1) + points.unsqueeze(1) * change.unsqueeze(1))
     features.requires_grad_()
     log_probabilities = _log_probabilities(network, features, labels)
     differences = (log_probabilities[:, -1] - log_probabilities[:, 0]).detach().flatten()[wanted]
@@ -171,7 +169,7 @@ def _average_over_part(
         for gradient, label in zip(at_heads, some.tolist()):
             word, head = divmod(label, len(by_features))
             gradient[:, word] = by_features[head][:, word, inner]
-        gradients.append(trace_back(network, states[..., inner, :], convolved[..., inner, :], at_heads))
+        gradients.append(trace_back(network, states[..., inner, :], features[..., inner, :], at_heads))
     return torch.cat(gradients), differences
 
 

@@ -12,34 +12,34 @@ from torch import Tensor, nn
 from .network import LSTMLayer, LSTMTagger, Member
 
 
-def trace_back(network: LSTMTagger, states: Tensor, convolved: Tensor, gradients: Tensor) -> Tensor:
+def trace_back(network: LSTMTagger, states: Tensor, features: Tensor, gradients: Tensor) -> Tensor:
     """Follow gradients back from what the heads read to the vectors of the words.
 
     :param network: whose weights.
     :param states: as in :class:`recurrence.Trace`. *Shape:* ``(n_members, depth, n_directions, len(QUANTITIES),
         n_words, n_points, hidden_width)``
-    :param convolved: as there. *Shape:* ``(n_members, n_words, n_points, convolution_width)``
+    :param features: as there. *Shape:* ``(n_members, n_words, n_points, width)``
     :param gradients: with respect to the features. *Shape:* ``(n_gradients, n_members, n_words, n_points, width)``
     :returns: their sum over the points. *Shape:* ``(n_gradients, n_words, encoder.width)``
     """
     words = []
-    for member, layers, of_member, gradient in zip(network.members, states, convolved, gradients.unbind(1)):
+    for member, layers, read, gradient in zip(network.members, states, features, gradients.unbind(1)):
         member = cast(Member, member)
         width = cast(LSTMLayer, member.layers[-1]).width
-        hidden, skipped = gradient[..., :width], gradient[..., width:]
+        n_convolved = network.sizes.convolution_width
+        skipped_width = gradient.shape[-1] - width - n_convolved
+        hidden, skipped, convolved = gradient.split([width, skipped_width, n_convolved], -1)
         for depth, (layer, directions) in reversed(list(enumerate(zip(member.layers, layers)))):
             layer = cast(LSTMLayer, layer)
-            # Only a convolution has a slope of its own at each point.
-            sum_points = not depth and member.convolution is None
-            inputs = _trace_layer_back(layer, directions, hidden, sum_points=sum_points)
+            inputs = _trace_layer_back(layer, directions, hidden, sum_points=not depth)
             if layer.residual:
-                inputs = inputs + (hidden.sum(2) if sum_points else hidden)
+                inputs = inputs + (hidden if depth else hidden.sum(2))
             hidden = inputs
-        if member.convolution is None:
-            words.append(hidden + skipped.sum(2) if member.skip else hidden)
-        else:
-            hidden = hidden + skipped if member.skip else hidden
-            words.append(_trace_convolution_back(member.convolution, of_member, hidden))
+        if member.skip:
+            hidden = hidden + skipped.sum(2)
+        if member.convolution is not None:
+            hidden = hidden + _trace_convolution_back(member.convolution, read[..., -n_convolved:], convolved)
+        words.append(hidden)
     return torch.cat(words, dim=-1)
 
 
@@ -78,10 +78,9 @@ def step_back(lstm: nn.LSTM, states: Tensor, gradients: Tensor, *, sum_points: b
 
 def _trace_convolution_back(convolution: nn.Linear, convolved: Tensor, gradients: Tensor) -> Tensor:
     """*Shape:* ``convolved (n_words, n_points, convolution_width)``, ``gradients (n_gradients, n_words, n_points,
-    width + convolution_width)``, result ``(n_gradients, n_words, width)``"""
-    own, by_convolved = gradients.split([gradients.shape[-1] - convolved.shape[-1], convolved.shape[-1]], -1)
-    before, at, after = ((by_convolved * (convolved > 0)).sum(2) @ convolution.weight).chunk(3, -1)
-    words = own.sum(2) + at
+    convolution_width)``, result ``(n_gradients, n_words, width)``"""
+    before, at, after = ((gradients * (convolved > 0)).sum(2) @ convolution.weight).chunk(3, -1)
+    words = at.clone()
     words[:, :-1] += before[:, 1:]
     words[:, 1:] += after[:, :-1]
     return words

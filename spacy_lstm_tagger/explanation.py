@@ -218,7 +218,7 @@ def _explain_sentence(
             spellings.append(trace_spelling(network.encoder.characters, characters[:length]).numpy())
     return _Sentence(
         vectors=vectors.unflatten(1, (len(network.members), -1)).transpose(0, 1).numpy(),
-        convolved=trace.convolved.numpy(),
+        convolved=trace.features[..., trace.features.shape[-1] - network.sizes.convolution_width :].numpy(),
         states=trace.states.numpy(),
         logits=numpy.concatenate([logits.numpy() for logits in score_labels(network, trace.features)], axis=1),
         attributions=attributions.words.numpy(),

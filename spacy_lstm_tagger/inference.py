@@ -202,7 +202,6 @@ class TaggingNetwork:
         self._n_members = sizes.n_members
         self._n_directions = 2 if sizes.bidirectional else 1
         self._hidden_width = sizes.hidden_width
-        self._skip = sizes.skip
         self._encoder = network.encoder
         if network.encoder.characters is not None:
             self._spelling = LSTMWeights.from_lstms(
@@ -220,23 +219,20 @@ class TaggingNetwork:
             )
             for depth, of_members in enumerate(layers)
         ]
-        # The first layer and the heads read the word, and then its convolution.
-        width = network.encoder.width // len(members)
-        inputs = self._lstms[0].inputs
-        self._lstms[0] = self._lstms[0]._replace(inputs=inputs[:, :width])
-        self._convolved_inputs = inputs[:, width:]
         self._convolutions = [member.convolution for member in members if member.convolution is not None]
         # Scores are averaged over members, so each has a part in them that is as much smaller.
         heads = [[cast(nn.Linear, head) for head in member.heads.values()] for member in members]
         weights = [torch.cat([head.weight for head in of_member]) / len(members) for of_member in heads]
         biases = [torch.cat([head.bias for head in of_member]) / len(members) for of_member in heads]
+        # Heads see states, then the word where they see it, then its convolution.
         n_hidden = self._n_directions * sizes.hidden_width
+        n_seen = weights[0].shape[1] - sizes.convolution_width
         hidden = [fill_units(-weight[:, :n_hidden], sizes.hidden_width) for weight in weights]
-        convolved = [weight[:, n_hidden + width :] for weight in weights]
+        convolved = [weight[:, n_seen:] for weight in weights]
         # shape: (n_members * n_directions * units + n_members * convolution_width, n_labels)
         self._head = torch.cat(hidden + convolved, 1).t().contiguous().to(precision)
         # shape: (n_members * width of the word, n_labels), the width 0 where heads do not see the word
-        self._word_head = torch.cat([weight[:, n_hidden : n_hidden + width] for weight in weights], 1).t().contiguous()
+        self._word_head = torch.cat([weight[:, n_hidden:n_seen] for weight in weights], 1).t().contiguous()
         self._bias = torch.stack(biases).sum(0)
 
     def encode(self, types: WordTypes) -> WordTable:
@@ -270,51 +266,53 @@ class TaggingNetwork:
         :returns: logits, the heads side by side. *Shape:* ``(n_wanted, n_labels)``
         """
         n_members, n_directions = self._n_members, self._n_directions
-        convolved = self._convolve(table, rows, layout) if self._convolutions else None
-        rows = rows[layout.tokens]
+        rows_of_cells = rows[layout.tokens]
+        n_cells = len(rows_of_cells)
         lstms = numpy.arange(n_members * n_directions)[:, None]
         # For each LSTM and step the cell that it reads, and what it finds there. shape: (n_lstms, n_cells)
-        cells = numpy.tile([numpy.arange(len(rows)), layout.mirror][:n_directions], (n_members, 1))
-        words = to_tensor(rows[cells] * len(lstms) + lstms, table.scores)
+        cells = numpy.tile([numpy.arange(n_cells), layout.mirror][:n_directions], (n_members, 1))
+        words = to_tensor(rows_of_cells[cells] * len(lstms) + lstms, table.scores)
         inputs = to_tensor(cells * n_members + lstms // n_directions, table.scores)
         # For each cell the states of all LSTMs that have just read it.
         found = to_tensor(layout.find_states(cells).T.ravel(), table.scores)
-        cell_rows = to_tensor(rows, table.scores)
+        cell_rows = to_tensor(rows_of_cells, table.scores)
 
         gates, hidden = table.gates.flatten(0, 1), table.vectors
         for i, (weights, is_residual) in enumerate(zip(self._lstms, self._is_residual)):
             read = read_states(hidden.flatten(0, 1), inputs, weights) if i else read_words(gates, words)
-            if convolved is not None and not i:
-                read = read_convolved(
-                    read, convolved.unflatten(1, (n_members, -1)).flatten(0, 1), inputs, self._convolved_inputs
-                )
             states = take_steps(read, weights.recurrent, layout.sizes).index_select(0, found)
-            states = states.view(len(rows), n_members, -1)
+            states = states.view(n_cells, n_members, -1)
             if is_residual:
                 states += hidden if i else hidden.index_select(0, cell_rows)
             hidden = states
-        filled = to_tensor(in_blocks(wanted, ROWS_PER_PRODUCT_BLOCK), table.scores)
+        wanted_cells = in_blocks(wanted, ROWS_PER_PRODUCT_BLOCK)
+        filled = to_tensor(wanted_cells, table.scores)
         scores = table.scores.index_select(0, cell_rows[filled])
-        hidden = hidden.flatten(1)
-        if convolved is not None and self._skip:
-            hidden = torch.cat([hidden, convolved], 1)
-        hidden = hidden.index_select(0, filled)
+        hidden = hidden.index_select(0, filled).flatten(1)
+        if self._convolutions:
+            hidden = torch.cat([hidden, self._convolve(table.parts, rows, layout, wanted_cells)], 1)
         for part, part_hidden in zip(scores.split(ROWS_PER_PRODUCT), hidden.split(ROWS_PER_PRODUCT)):
             part.add_(part_hidden @ self._head)
         return scores[: len(wanted)]
 
-    def _convolve(self, table: WordTable, rows: numpy.ndarray, layout: Layout) -> Tensor:
-        """Read the word of each cell together with its neighbours.
+    def _convolve(self, parts: Tensor, rows: numpy.ndarray, layout: Layout, cells: numpy.ndarray) -> Tensor:
+        """Read the words of cells together with their neighbours.
 
-        *Shape:* ``rows (n_words,)``, result ``(n_cells, n_members * convolution_width)``
+        *Shape:* ``parts`` as in :class:`WordTable`, ``rows (n_words,)``, ``cells (n_cells,)``, result ``(n_cells,
+        n_members * convolution_width)``
         """
-        tokens = layout.tokens
-        places = 3 * rows[[tokens - 1, tokens, (tokens + 1) % len(rows)]] + numpy.arange(3)[:, None]
-        before, convolved, after = table.parts.flatten(0, 1)[to_tensor(places, table.parts)]
-        first, last = slice(layout.sizes[0]), to_tensor(layout.mirror[: layout.sizes[0]], convolved)
-        before[first] = 0
-        after[last] = 0
-        return convolved.add_(before).add_(after).relu_().to(self._precision)
+        tokens = layout.tokens[cells]
+        # At the ends of a window the place beside it has another word, which does not count.
+        places = 3 * rows[numpy.stack([tokens - 1, tokens, (tokens + 1) % len(rows)], axis=1)] + numpy.arange(3)
+        n_windows = layout.sizes[0]
+        counts = numpy.ones(places.shape, dtype="float32")
+        counts[:, 0] = cells >= n_windows
+        counts[:, 2] = layout.mirror[cells] >= n_windows
+        weights = to_tensor(counts, parts)
+        convolved = functional.embedding_bag(
+            to_tensor(places, parts), parts.flatten(0, 1), mode="sum", per_sample_weights=weights
+        )
+        return convolved.relu_().to(self._precision)
 
     def _spell(self, characters: Tensor) -> Optional[Tensor]:
         """Read the characters of words.
@@ -363,23 +361,6 @@ def read_states(states: Tensor, places: Tensor, weights: LSTMWeights) -> Read:
         weights.weigh(states.index_select(0, rows).view(*gates.shape[:2], -1), out=gates)
 
     return read
-
-
-def read_convolved(read: Read, convolved: Tensor, places: Tensor, weights: Tensor) -> Read:
-    """Let LSTMs that read words read their convolutions too.
-
-    :param read: lets them read words.
-    *Shape:* ``convolved (n_cells * n_members, convolution_width)``, ``places (n_lstms, n_cells)``,
-    ``weights (n_lstms, convolution_width, 4 * units)``
-    """
-    places = functional.pad(places, (0, ROWS_PER_PRODUCT_BLOCK))
-
-    def read_both(first: int, gates: Tensor) -> None:
-        read(first, gates)
-        rows = places[:, first : first + gates.shape[1]].flatten()
-        gates.baddbmm_(convolved.index_select(0, rows).view(*gates.shape[:2], -1), weights)
-
-    return read_both
 
 
 def take_steps(read: Read, recurrent: Tensor, sizes: List[int]) -> Tensor:

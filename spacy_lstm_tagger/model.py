@@ -61,8 +61,8 @@ def build_lstm_tagger_v1(
     affix_width (int): Width of each embedding of a prefix, a suffix or the shape.
     character_width (int): Width of the vector that an LSTM in both directions makes of a word's characters.
     mix_width (int): Width of a word's vector, mixed from all its embeddings. 0: they are concatenated.
-    convolution_width (int): Width of a convolution over each word and its two neighbours, which the LSTM and, with
-        `skip`, the heads read beside the word's own vector. 0: there is none.
+    convolution_width (int): Width of a convolution over each word and its two neighbours, which the heads see beside
+        the LSTM's states. 0: there is none.
     hidden_width (int): Units of the LSTM, in each layer and direction.
     depth (int): Number of LSTM layers.
     bidirectional (bool): Whether each layer reads a sentence in both directions.

@@ -25,7 +25,8 @@ class NetworkSizes(NamedTuple):
     :param vector_width: width of the static vectors; 0 if there are none.
     :param tune_vectors: whether a correction is learned for the static vector of each known word.
     :param mix_width: width to which all the embeddings of a word are mixed; 0 concatenates them.
-    :param convolution_width: width of a convolution over each word and its neighbours; 0 if there is none.
+    :param convolution_width: width of a convolution over each word and its neighbours, which heads see; 0 if there is
+        none.
     :param hidden_width: units of each LSTM layer and direction.
     :param depth: number of LSTM layers.
     :param bidirectional: whether each layer reads the sentence from both ends.
@@ -73,7 +74,7 @@ def weight_shapes(sizes: NetworkSizes) -> Iterator[Tuple[str, Tuple[int, ...]]]:
     word_width = sizes.mix_width or width // sizes.n_members
     directions = ("rightwards", "leftwards") if sizes.bidirectional else ("rightwards",)
     hidden_width = sizes.hidden_width * len(directions)
-    input_width = word_width + sizes.convolution_width
+    head_width = hidden_width + (word_width if sizes.skip else 0) + sizes.convolution_width
     for i in range(sizes.n_members):
         if sizes.convolution_width:
             yield f"members.{i}.convolution.weight", (sizes.convolution_width, 3 * word_width)
@@ -81,9 +82,9 @@ def weight_shapes(sizes: NetworkSizes) -> Iterator[Tuple[str, Tuple[int, ...]]]:
         for depth in range(sizes.depth):
             for direction in directions:
                 name = f"members.{i}.layers.{depth}.{direction}"
-                yield from _lstm_shapes(name, hidden_width if depth else input_width, sizes.hidden_width)
+                yield from _lstm_shapes(name, hidden_width if depth else word_width, sizes.hidden_width)
         for head, n_labels in sizes.n_labels.items():
-            yield f"members.{i}.heads.{head}.weight", (n_labels, hidden_width + (input_width if sizes.skip else 0))
+            yield f"members.{i}.heads.{head}.weight", (n_labels, head_width)
             yield f"members.{i}.heads.{head}.bias", (n_labels,)
 
 
@@ -211,16 +212,13 @@ class Member(nn.Module):
         self.convolution: Optional[nn.Linear] = None
         if sizes.convolution_width:
             self.convolution = nn.Linear(3 * width, sizes.convolution_width)
-            width += sizes.convolution_width
-        input_width = width
+        word_width = width
         self.layers = nn.ModuleList()
-        for depth in range(sizes.depth):
-            residual = sizes.skip and (depth > 0 or self.convolution is None)
-            layer = LSTMLayer(width, sizes.hidden_width, sizes.bidirectional, residual=residual)
+        for _ in range(sizes.depth):
+            layer = LSTMLayer(width, sizes.hidden_width, sizes.bidirectional, residual=sizes.skip)
             self.layers.append(layer)
             width = layer.width
-        if sizes.skip:
-            width += input_width
+        width += (word_width if sizes.skip else 0) + sizes.convolution_width
         self.heads = nn.ModuleDict({name: make_head(width, n) for name, n in sizes.n_labels.items()})
 
     def forward(self, words: Tensor, sentences: Sentences, dropout: float, precision: torch.dtype) -> Tensor:
@@ -230,17 +228,17 @@ class Member(nn.Module):
         :returns: logits, the heads side by side. *Shape:* ``(n_tokens, n_labels)``
         """
         words = drop(words, dropout, sentences.sentence)
+        seen = [words] if self.skip else []
         if self.convolution is not None:
             # The last row stands for what is beyond the ends of a sentence.
             rows = functional.pad(words, (0, 0, 0, 1))
             before, after = functional.embedding(sentences.before, rows), functional.embedding(sentences.after, rows)
             convolved = convolve(self.convolution, before, words, after)
-            words = torch.cat([words, drop(convolved, dropout, sentences.sentence)], dim=1)
+            seen.append(drop(convolved, dropout, sentences.sentence))
         hidden = words
         for layer in self.layers:
             hidden = drop(layer(hidden, sentences, precision), dropout, sentences.sentence)
-        if self.skip:
-            hidden = torch.cat([hidden, words], dim=1)
+        hidden = torch.cat([hidden, *seen], dim=1)
         return torch.cat([head(hidden) for head in self.heads.values()], dim=1)
 
 

@@ -18,12 +18,11 @@ class Trace(NamedTuple):
     """What members of a network did with a sentence, or with a batch of sentences of one length.
 
     *Shape:* ``states (n_members, depth, n_directions, len(QUANTITIES), n_words, ..., hidden_width)``, those of an LSTM
-    that reads leftwards at their word's place too, ``convolved (n_members, n_words, ..., convolution_width)``: what
-    convolutions give, and ``features (n_members, n_words, ..., width)``: what the heads read.
+    that reads leftwards at their word's place too, and ``features (n_members, n_words, ..., width)``: what the heads
+    read, with the convolution at the end.
     """
 
     states: Tensor
-    convolved: Tensor
     features: Tensor
 
 
@@ -83,15 +82,8 @@ def step_through(lstm: nn.LSTM, inputs: Tensor) -> Tuple[Tensor, ...]:
     return tuple(map(torch.stack, zip(*steps)))
 
 
-def _trace_member(member: Member, words: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
-    """*Shape:* ``(depth, n_directions, len(QUANTITIES), n_words, ..., hidden_width)``, ``(n_words, ...,
-    convolution_width)``, ``(n_words, ..., width)``"""
-    convolved = words[..., :0]
-    if member.convolution is not None:
-        beyond = torch.zeros_like(words[:1])
-        before, after = torch.cat([beyond, words[:-1]]), torch.cat([words[1:], beyond])
-        convolved = convolve(member.convolution, before, words, after)
-        words = torch.cat([words, convolved], dim=-1)
+def _trace_member(member: Member, words: Tensor) -> Tuple[Tensor, Tensor]:
+    """*Shape:* ``(depth, n_directions, len(QUANTITIES), n_words, ..., hidden_width)``, ``(n_words, ..., width)``"""
     hidden = words
     states = []
     for layer in member.layers:
@@ -103,7 +95,11 @@ def _trace_member(member: Member, words: Tensor) -> Tuple[Tensor, Tensor, Tensor
         hidden = outputs + hidden if layer.residual else outputs
     if member.skip:
         hidden = torch.cat([hidden, words], dim=-1)
-    return torch.stack(states), convolved, hidden
+    if member.convolution is not None:
+        beyond = torch.zeros_like(words[:1])
+        before, after = torch.cat([beyond, words[:-1]]), torch.cat([words[1:], beyond])
+        hidden = torch.cat([hidden, convolve(member.convolution, before, words, after)], dim=-1)
+    return torch.stack(states), hidden
 
 
 def _trace_directions(lstms: Sequence[nn.LSTM], inputs: Tensor) -> List[Tuple[Tensor, ...]]:

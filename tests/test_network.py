@@ -141,24 +141,24 @@ class Reference:
 
     def tag_as(self, member, words):
         w = {name.removeprefix(f"members.{member}."): weights for name, weights in self.weights.items()}
+        convolved = [()] * len(words)
         if self.sizes.convolution_width:
             beyond = numpy.zeros_like(words[0])
             near = zip([beyond, *words], words, [*words[1:], beyond])
             convolved = [w["convolution.weight"] @ numpy.concatenate(three) + w["convolution.bias"] for three in near]
-            words = [numpy.concatenate([x, y.clip(min=0)]) for x, y in zip(words, convolved)]
+            convolved = [x.clip(min=0) for x in convolved]
         layer_input = words
         for n in range(self.sizes.depth):
             states = self.read(f"members.{member}.layers.{n}.rightwards", layer_input)
             if self.sizes.bidirectional:
                 backwards = self.read(f"members.{member}.layers.{n}.leftwards", layer_input[::-1])[::-1]
                 states = [numpy.concatenate(pair) for pair in zip(states, backwards)]
-            is_residual = self.sizes.skip and (n > 0 or not self.sizes.convolution_width)
-            if is_residual and len(states[0]) == len(layer_input[0]):
+            if self.sizes.skip and len(states[0]) == len(layer_input[0]):
                 states = [state + x for state, x in zip(states, layer_input)]
             layer_input = states
         logits = []
-        for state, word in zip(layer_input, words):
-            x = numpy.concatenate([state, word]) if self.sizes.skip else state
+        for state, word, near in zip(layer_input, words, convolved):
+            x = numpy.concatenate([state, word, near] if self.sizes.skip else [state, near])
             logits.append(
                 numpy.concatenate([w[f"heads.{n}.weight"] @ x + w[f"heads.{n}.bias"] for n in self.sizes.n_labels])
             )

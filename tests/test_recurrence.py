@@ -54,11 +54,10 @@ def test_sentences_of_a_batch_are_read_as_alone(sizes):
     network, types = make(sizes), make_types(sizes)
     with torch.no_grad():
         sentences = network.encoder(types)[torch.randint(0, len(types.words), (4, 3))]
-        states, convolved, features = trace_sentence(network, sentences)
+        states, features = trace_sentence(network, sentences)
         for i in range(3):
             alone = trace_sentence(network, sentences[:, i])
             torch.testing.assert_close(states[..., i, :], alone.states)
-            torch.testing.assert_close(convolved[:, :, i], alone.convolved)
             torch.testing.assert_close(features[:, :, i], alone.features)
 
 
