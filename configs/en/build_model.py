@@ -65,7 +65,6 @@ LABELLER: Dict[str, Any] = {
     "components.lstm_tagger.model.n_members": 2,
     "components.lstm_tagger.model.hidden_width": 112,
     "components.lstm_tagger.model.dropout_samples": 1,
-    "components.lstm_tagger.model.convolution_width": 0,
     "training.optimizer.learn_rate.initial_rate": 0.004,
 }
 STUDENT: Dict[str, Any] = {
@@ -74,7 +73,6 @@ STUDENT: Dict[str, Any] = {
     "components.lstm_tagger.model.hidden_width": 160,
     "components.lstm_tagger.model.embedding_dropout": 0.05,
     "components.lstm_tagger.model.dropout_samples": 1,
-    "components.lstm_tagger.model.convolution_width": 0,
     "components.lstm_tagger.model.lower_case": 0.04,
     "components.lstm_tagger.model.upper_case": 0.04,
     "components.lstm_tagger.model.title_case": 0.04,
