@@ -53,14 +53,15 @@ def render_network(explanation: "Explanation", member: int) -> str:
             for label, share in zip(explanation.chosen[head], shares)
         ]
         rows.append(_row(NAMES[head], "".join(labels), "labels"))
+    if explanation.convolved.size:
+        label = "convolution<small>of a word and its neighbours, for the labels alone</small>"
+        rows.append(_row(label, _cells(explanation, explanation.convolved[member]), "lstm"))
     _, depth, n_directions, *_ = explanation.states.shape
     for layer in reversed(range(depth)):
         for direction, (arrow, name) in enumerate(list(DIRECTIONS.items())[:n_directions]):
             hidden = explanation.states[member, layer, direction, QUANTITIES.index("hidden")]
             ordered = hidden[:, explanation.unit_order[member, layer, direction]]
             rows.append(_row(f"Layer {layer + 1} {arrow}", _cells(explanation, ordered), f"lstm {name}"))
-    if explanation.convolved.size:
-        rows.append(_row("convolution", _cells(explanation, explanation.convolved[member]), "lstm"))
     rows.append(_row("word vector", _cells(explanation, explanation.vectors[member]), "lstm"))
     rows.append(_word_row(explanation))
     sheet = _sheet(explanation, f"Network {member + 1}, rolled out", rows)

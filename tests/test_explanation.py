@@ -43,6 +43,7 @@ def test_shapes_are_as_documented(explanation):
     assert explanation.states.shape == (2, 2, 2, len(QUANTITIES), n_words, hidden)
     assert explanation.unit_order.shape == (2, 2, 2, hidden)
     assert explanation.vectors.shape == (2, n_words, SMALL_MODEL["mix_width"])
+    assert explanation.convolved.shape == (2, n_words, SMALL_MODEL["convolution_width"])
     assert explanation.logits.shape == (n_words, sum(n_labels))
     assert explanation.sentence.tolist() == [0] * n_words
     for head in HEADS:
