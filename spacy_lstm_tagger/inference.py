@@ -1,12 +1,11 @@
 """The network laid out for tagging: the outputs of network.py, without gradients, in a fraction of its time.
 
 What depends on a word alone is computed once per word: its part in the gates of the first layer, in the convolutions
-around it and in the scores.
-LSTM steps go through all sentences of a batch at once, longest sentence first, so that none of them computes padding,
-and through both directions and all members at once. What they read is computed for a hundred cells or so at a time, so
-that it is in the processor's cache when they read it: a tenth less time with two layers of four LSTMs. On a core with
-AVX2 alone, where spaCy's two taggers label 17,000 words a second, the config `fast` labels 77,000 (UD English-EWT, a
-sentence a doc).
+around it and in the scores. LSTM steps go through all sentences of a batch at once, longest sentence first, so that
+none of them computes padding, and through both directions and all members at once. What they read is computed for a
+hundred cells or so at a time, so that it is in the processor's cache when they read it: a tenth less time with two
+layers of four LSTMs. On a core with AVX2 alone, where spaCy's two taggers label 17,000 words a second, the config
+`fast` labels 77,000 (UD English-EWT, a sentence a doc).
 """
 
 from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, cast

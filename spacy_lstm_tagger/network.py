@@ -157,7 +157,8 @@ class LSTMTagger(nn.Module):
     """Tag sequences of words: embeddings of word types, LSTM layers, one linear head per layer of annotation.
 
     With ``mix_width=0``, ``depth=1``, ``bidirectional=False``, ``n_members=1`` and without affixes, characters and
-    convolution this is the textbook tagger: word embedding, LSTM, linear. A log-softmax of its output gives log-probabilities.
+    convolution this is the textbook tagger: word embedding, LSTM, linear. A log-softmax of its output gives
+    log-probabilities.
 
     Long short-term memory: Hochreiter & Schmidhuber (1997), https://doi.org/10.1162/neco.1997.9.8.1735,
     with the forget gate of Gers et al. (2000).
