@@ -39,6 +39,8 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=200_000, help="how many to tag with each size of a batch")
     parser.add_argument("--steps", type=int, default=200, help="how many to train for")
     options = parser.parse_args()
+    if not torch.cuda.is_available():
+        raise SystemExit("PyTorch finds no GPU here.")
     options.work.mkdir(parents=True, exist_ok=True)
     paths = {part: convert(options.treebank, options.work, part) for part in ("train", "dev")}
     dev = read_dev(options.treebank)
