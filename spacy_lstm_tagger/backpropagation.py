@@ -22,11 +22,11 @@ def trace_back(network: LSTMTagger, states: Tensor, features: Tensor, gradients:
     :param gradients: with respect to the features. *Shape:* ``(n_gradients, n_members, n_words, n_points, width)``
     :returns: their sum over the points. *Shape:* ``(n_gradients, n_words, encoder.width)``
     """
+    n_convolved = network.sizes.convolution_width
     words = []
     for member, layers, read, gradient in zip(network.members, states, features, gradients.unbind(1)):
         member = cast(Member, member)
         width = cast(LSTMLayer, member.layers[-1]).width
-        n_convolved = network.sizes.convolution_width
         skipped_width = gradient.shape[-1] - width - n_convolved
         hidden, skipped, convolved = gradient.split([width, skipped_width, n_convolved], -1)
         for depth, (layer, directions) in reversed(list(enumerate(zip(member.layers, layers)))):

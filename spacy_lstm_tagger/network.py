@@ -234,22 +234,13 @@ class Member(nn.Module):
             # The last row stands for what is beyond the ends of a sentence.
             rows = functional.pad(words, (0, 0, 0, 1))
             before, after = functional.embedding(sentences.before, rows), functional.embedding(sentences.after, rows)
-            convolved = convolve(self.convolution, before, words, after)
+            convolved = self.convolution(torch.cat([before, words, after], dim=1)).relu()
             seen.append(drop(convolved, dropout, sentences.sentence))
         hidden = words
         for layer in self.layers:
             hidden = drop(layer(hidden, sentences, precision), dropout, sentences.sentence)
         hidden = torch.cat([hidden, *seen], dim=1)
         return torch.cat([head(hidden) for head in self.heads.values()], dim=1)
-
-
-def convolve(convolution: nn.Linear, before: Tensor, words: Tensor, after: Tensor) -> Tensor:
-    """Read each word together with its neighbours.
-
-    *Shape:* ``before``, ``words`` and ``after`` ``(..., width)``, result ``(..., convolution_width)``
-    """
-    convolved: Tensor = convolution(torch.cat([before, words, after], dim=-1))
-    return convolved.relu()
 
 
 class WordEncoder(nn.Module):

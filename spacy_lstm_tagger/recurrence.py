@@ -8,7 +8,7 @@ from typing import List, NamedTuple, Sequence, Tuple, cast
 import torch
 from torch import Tensor, nn
 
-from .network import CharacterEncoder, LSTMLayer, LSTMTagger, Member, convolve
+from .network import CharacterEncoder, LSTMLayer, LSTMTagger, Member
 
 # What is kept of an LSTM at each step, in this order.
 QUANTITIES = ("forget", "input", "candidate", "cell", "output", "hidden")
@@ -98,7 +98,8 @@ def _trace_member(member: Member, words: Tensor) -> Tuple[Tensor, Tensor]:
     if member.convolution is not None:
         beyond = torch.zeros_like(words[:1])
         before, after = torch.cat([beyond, words[:-1]]), torch.cat([words[1:], beyond])
-        hidden = torch.cat([hidden, convolve(member.convolution, before, words, after)], dim=-1)
+        convolved = member.convolution(torch.cat([before, words, after], dim=-1)).relu()
+        hidden = torch.cat([hidden, convolved], dim=-1)
     return torch.stack(states), hidden
 
 
