@@ -1,6 +1,6 @@
 """Measure how fast pipelines train and tag on a GPU, and which share of tagging is the LSTM.
 
-    python tests/benchmarks/measure_gpu.py TREEBANK [--words N] [--steps N]
+    python tests/benchmarks/measure_gpu.py TREEBANK [--lang LANG] [--words N] [--steps N]
 
 TREEBANK is a directory with files named *-train.conllu and *-dev.conllu. Tagging is timed from docs with words to docs
 with all layers set, in one process. spaCy's own taggers are measured too where CuPy is installed, which they need.
@@ -17,7 +17,7 @@ from unittest import mock
 
 import spacy
 import torch
-from compare_with_spacy import convert, peer_config
+from compare_with_spacy import convert, find, peer_config
 from measure_speed import read_dev, repeat_docs, tag_docs
 from spacy.schemas import ConfigSchemaTraining
 from spacy.training.initialize import init_nlp
@@ -36,6 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("treebank", type=Path)
     parser.add_argument("--work", type=Path, default=Path("benchmark"))
+    parser.add_argument("--lang", help="spaCy's language code; default: what the files' names begin with")
     parser.add_argument("--words", type=int, default=200_000, help="how many to tag with each size of a batch")
     parser.add_argument("--steps", type=int, default=200, help="how many to train for")
     options = parser.parse_args()
@@ -44,15 +45,17 @@ def main() -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     paths = {part: convert(options.treebank, options.work, part) for part in ("train", "dev")}
     dev = read_dev(options.treebank)
+    lang = options.lang or find(options.treebank, "train").name.split("_")[0]
     print(torch.cuda.get_device_name(), "and one core of its host")
     rows = []
     for name in ["fast", "accurate", *(["spacy"] if has_cupy_gpu else [])]:
         if name == "spacy":
             require_gpu(0)
-            config = peer_config("en", paths["train"], "")
+            config = peer_config(lang, paths["train"], "")
         else:
             config = load_config(files("spacy_lstm_tagger.configs") / f"{name}.cfg")
             config["components"]["lstm_tagger"]["model"]["device"] = "cuda:0"
+            config["nlp"]["lang"] = lang
         config["paths"] = {**config["paths"], **{part: str(path) for part, path in paths.items()}}
         nlp = init_nlp(config)
         row = [name, f"{train(nlp, options.steps):,.0f}"]
