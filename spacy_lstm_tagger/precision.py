@@ -19,3 +19,8 @@ def computes_bfloat16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported()
     has_instructions = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return has_instructions and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def has_amx(device: torch.device) -> bool:
+    """RETURNS (bool): Whether the device is a processor with AMX, instructions for products of matrices in bfloat16."""
+    return device.type == "cpu" and bool(torch.cpu._is_amx_tile_supported())

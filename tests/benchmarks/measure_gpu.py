@@ -26,7 +26,7 @@ from thinc.api import require_gpu
 from thinc.compat import has_cupy_gpu
 from wasabi import table
 
-from spacy_lstm_tagger import inference
+from spacy_lstm_tagger import steps
 
 BATCH_SIZES = [64, 256, 1_024, 4_096]
 WARM_UP = 50
@@ -91,7 +91,7 @@ def train(nlp: spacy.Language, n_steps: int) -> float:
 def timed_steps() -> Iterator[list[float]]:
     """Yield a list of the seconds that the LSTMs' steps take, with the GPU waited for before and after."""
     spent: list[float] = []
-    take_steps = inference.take_steps
+    take_steps = steps.take_steps
 
     def timed(*arguments: object) -> torch.Tensor:
         torch.cuda.synchronize()
@@ -101,7 +101,7 @@ def timed_steps() -> Iterator[list[float]]:
         spent.append(time.perf_counter() - start)
         return states
 
-    with mock.patch.object(inference, "take_steps", timed):
+    with mock.patch.object(steps, "take_steps", timed):
         yield spent
 
 

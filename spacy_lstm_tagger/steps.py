@@ -1,0 +1,355 @@
+"""LSTMs that read many windows at once, in one of two ways.
+
+`SteppedLSTMs` takes their steps in torch's operations: through all windows at once, longest window first, so that none
+of them computes padding, and through both directions and all members at once. What a step reads is computed for a
+hundred cells or so at a time, so that it is in the processor's cache when it is read: a tenth less time with two layers
+of four LSTMs.
+
+`FusedLSTMs` leaves the steps to oneDNN, one LSTM after another, over rows in which windows stand one after another. On
+a processor with AMX it takes six tenths of the time of the first; without, it takes longer than that.
+"""
+
+from abc import ABC, abstractmethod
+from copy import deepcopy
+from heapq import heapreplace
+from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence
+
+import numpy
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .windows import numbers_within
+
+# A matrix product of few rows, and the rest of a row that does not fill a register, are computed by other kernels,
+# whose last bits differ. So rows come in blocks, and units in multiples of a register's floats.
+ROWS_PER_BLOCK = {torch.float32: 4, torch.bfloat16: 2}
+UNITS_PER_REGISTER = 16
+# oneDNN keeps what it made for each size of a product in bfloat16, a third of a megabyte, and so does torch: 1,024 of
+# them each. So there are few sizes and strides: after the first windows blocks are larger, and so are those of products
+# that are not of a single step.
+ROWS_IN_SMALL_BLOCKS = 16
+ROWS_PER_LARGE_BLOCK = 8
+ROWS_PER_PRODUCT_BLOCK = 16
+# What goes through a product at once: its result stays in the processor's cache until the LSTM has read it.
+ROWS_PER_PRODUCT = 128
+# What a step of oneDNN takes beside the rows that it reads, in rows.
+ROWS_FOR_A_STEP = 23
+MOST_ROWS = 128
+# What is added to a gate to close it.
+CLOSED = -1e4
+
+# Takes the number of a cell and writes what it and those after it say to the gates of LSTMs into a tensor of shape
+# (n_lstms, n_cells, 4 * units).
+Read = Callable[[int, Tensor], None]
+
+
+class Layout(NamedTuple):
+    """The order in which LSTM steps read the words of windows: some words of different windows in the first step, those
+    after them in the second, and so on.
+
+    tokens (numpy.ndarray): For each cell the word that is read there. int64, shape (n_cells,).
+    positions (numpy.ndarray): Which word of its window that is. int64, same shape.
+    mirror (numpy.ndarray): For each cell the one that is as far from the other end of the window. int64, same shape.
+    is_padding (numpy.ndarray): Whether a cell only stands there to fill a step. bool, same shape.
+    sizes (List[int]): How many cells each step reads.
+    """
+
+    tokens: numpy.ndarray
+    positions: numpy.ndarray
+    mirror: numpy.ndarray
+    is_padding: numpy.ndarray
+    sizes: List[int]
+
+    def find_states(self, cells: numpy.ndarray) -> numpy.ndarray:
+        """Find the states that LSTMs have after reading cells among those that they return.
+
+        cells (numpy.ndarray): For each LSTM the cells. int64, shape (n_lstms, n).
+        RETURNS (numpy.ndarray): The rows. int64, same shape.
+        """
+        sizes = numpy.asarray(self.sizes)
+        first = numpy.repeat(numpy.cumsum(sizes) - sizes, sizes)[cells]
+        lstms = numpy.arange(len(cells))[:, None]
+        return first * len(cells) + lstms * numpy.repeat(sizes, sizes)[cells] + cells - first
+
+
+class LSTMs(ABC):
+    """LSTMs that read the same windows: those of a layer, in both directions and in all members."""
+
+    @abstractmethod
+    def __init__(self, lstms: Sequence[nn.LSTM], precision: torch.dtype, *, reads_states: bool) -> None:
+        """Take over weights.
+
+        :param lstms: of the same sizes.
+        :param precision: in which they compute.
+        :param reads_states: whether they read states of other such LSTMs.
+        """
+
+    @abstractmethod
+    def lay_out(self, starts: numpy.ndarray, lengths: numpy.ndarray) -> Layout:
+        """Lay out windows.
+
+        starts (numpy.ndarray): Each window's first word. int64, shape (n_windows,).
+        lengths (numpy.ndarray): The windows' lengths, the longest first, all above 0. int64, same shape.
+        RETURNS (Layout): The cells.
+        """
+
+    @abstractmethod
+    def weigh_words(self, words: Tensor) -> Tensor:
+        """Compute what these LSTMs need of words.
+
+        *Shape:* ``words (n_words, n_members, width)``, result ``(n_words, n, any)``, for LSTM ``i`` of ``n_lstms`` in
+        the place ``i * n // n_lstms``
+        """
+
+    @abstractmethod
+    def read_words(self, words: Tensor, places: Tensor, layout: Layout) -> Tensor:
+        """Read words.
+
+        :param words: what :meth:`weigh_words` returned. *Shape:* ``(n_words * n, any)``
+        :param places: for each LSTM and cell the row there. *Shape:* ``(n_lstms, n_cells)``
+        :returns: the states, step by step and in each step LSTM by LSTM. *Shape:* ``(n_cells * n_lstms, units)``
+        """
+
+    @abstractmethod
+    def read_states(self, states: Tensor, places: Tensor, layout: Layout) -> Tensor:
+        """Read states of the layer below, as :meth:`read_words` does words.
+
+        *Shape:* ``states (n_cells * n_members, n_directions * units)``
+        """
+
+    @staticmethod
+    @abstractmethod
+    def as_states(columns: Tensor, hidden_width: int) -> Tensor:
+        """Arrange what states are multiplied with, or added to, as these LSTMs arrange states.
+
+        *Shape:* ``columns (…, n * hidden_width)``, result ``(…, n * units)``
+        """
+
+
+class FusedLSTMs(LSTMs):
+    """LSTMs whose steps oneDNN takes, in one call for each.
+
+    Windows stand one after another in rows of equal length. Between them is a cell with a one in a further column of
+    the input, whose weights close all gates, so that the LSTM forgets what it has read.
+    """
+
+    def __init__(self, lstms: Sequence[nn.LSTM], precision: torch.dtype, *, reads_states: bool) -> None:
+        self._lstms = [_add_input_to_forget(lstm).to(precision) for lstm in lstms]
+
+    def lay_out(self, starts: numpy.ndarray, lengths: numpy.ndarray) -> Layout:
+        n_rows = _choose_number_of_rows(lengths)
+        # Each window goes into the row with the fewest cells.
+        rows = [(0, row) for row in range(n_rows)]
+        places = []
+        for length in lengths.tolist():
+            n_cells, row = rows[0]
+            places.append((n_cells, row))
+            heapreplace(rows, (n_cells + length + 1, row))
+        n_steps = _round_up(max(rows)[0] - 1)
+
+        position = numbers_within(lengths)
+        first_step, row = numpy.repeat(places, lengths, axis=0).T
+        cells = (first_step + position) * n_rows + row
+        layout = Layout(
+            tokens=numpy.zeros(n_steps * n_rows, dtype="int64"),
+            positions=numpy.zeros(n_steps * n_rows, dtype="int64"),
+            mirror=numpy.arange(n_steps * n_rows),
+            is_padding=numpy.ones(n_steps * n_rows, dtype=bool),
+            sizes=[n_rows] * n_steps,
+        )
+        layout.tokens[cells] = numpy.repeat(starts, lengths) + position
+        layout.positions[cells] = position
+        layout.mirror[cells] = cells + (numpy.repeat(lengths, lengths) - 1 - 2 * position) * n_rows
+        layout.is_padding[cells] = False
+        return layout
+
+    def weigh_words(self, words: Tensor) -> Tensor:
+        return _widen(words)
+
+    def read_words(self, words: Tensor, places: Tensor, layout: Layout) -> Tensor:
+        is_padding = torch.from_numpy(layout.is_padding)
+        states = []
+        for lstm, rows in zip(self._lstms, places):
+            inputs = words.index_select(0, rows)
+            inputs[:, -1] = is_padding
+            states.append(lstm(inputs.view(len(layout.sizes), layout.sizes[0], -1))[0])
+        return torch.stack(states, 1).flatten(0, 2)
+
+    def read_states(self, states: Tensor, places: Tensor, layout: Layout) -> Tensor:
+        return self.read_words(_widen(states), places, layout)
+
+    @staticmethod
+    def as_states(columns: Tensor, hidden_width: int) -> Tensor:
+        return columns
+
+
+def _widen(inputs: Tensor) -> Tensor:
+    """RETURNS (Tensor): The same with one or two columns of zeros: an odd number of columns takes oneDNN five times as
+    long."""
+    return functional.pad(inputs, (0, 2 - inputs.shape[-1] % 2))
+
+
+def _add_input_to_forget(lstm: nn.LSTM) -> nn.LSTM:
+    """RETURNS (nn.LSTM): The same with a wider input: a one in its last column closes input, forget and output gate."""
+    weights = _widen(lstm.state_dict()["weight_ih_l0"])
+    weights[:, -1] = weights.new_tensor([CLOSED, CLOSED, 0.0, CLOSED]).repeat_interleave(lstm.hidden_size)
+    widened = deepcopy(lstm)
+    widened.weight_ih_l0 = nn.Parameter(weights)
+    widened.input_size = weights.shape[1]
+    return widened
+
+
+def _choose_number_of_rows(lengths: numpy.ndarray) -> int:
+    """Choose into how many rows windows go. It is cheapest to have many, unless they are not filled. One alone is
+    computed by another kernel, whose last bits differ."""
+    n_rows = 2 ** numpy.arange(1, MOST_ROWS.bit_length())
+    n_steps = numpy.maximum(lengths[0], (lengths.sum() + len(lengths)) / n_rows)
+    return int(n_rows[numpy.argmin(n_steps * (n_rows + ROWS_FOR_A_STEP))])
+
+
+def _round_up(number: int) -> int:
+    """RETURNS (int): A number at least as large, of few: oneDNN keeps an eighth of a megabyte for each."""
+    step = 1 << max(0, (number - 1).bit_length() - 5)
+    return -(-number // step) * step
+
+
+class SteppedLSTMs(LSTMs):
+    """LSTMs that take their steps together, in torch's operations.
+
+    Gates are in the order input, forget, output, candidate, the last one doubled. States are negated. Units are filled
+    up to a multiple of UNITS_PER_REGISTER by some that stay 0.
+
+    *Shape:* ``_inputs (n_lstms, input width, 4 * units)``, ``_biases (n_lstms, 1, 4 * units)``,
+    ``_recurrent (n_lstms, units, 4 * units)``
+    """
+
+    def __init__(self, lstms: Sequence[nn.LSTM], precision: torch.dtype, *, reads_states: bool) -> None:
+        weights = [lstm.state_dict() for lstm in lstms]
+        width = lstms[0].hidden_size
+        inputs = [w["weight_ih_l0"] for w in weights]
+        inputs = [self.as_states(part, width) for part in inputs] if reads_states else inputs
+        biases = [(w["bias_ih_l0"] + w["bias_hh_l0"]).unsqueeze(1) for w in weights]
+        recurrent = [self.as_states(w["weight_hh_l0"], width) for w in weights]
+        self._inputs, self._biases, self._recurrent = (
+            _order_gates(part).to(precision) for part in (inputs, biases, recurrent)
+        )
+
+    def lay_out(self, starts: numpy.ndarray, lengths: numpy.ndarray) -> Layout:
+        rows_per_block = ROWS_PER_BLOCK[self._recurrent.dtype]
+        blocks = numpy.arange(-(-len(lengths) // rows_per_block))
+        n_small, joined = ROWS_IN_SMALL_BLOCKS // rows_per_block, max(1, ROWS_PER_LARGE_BLOCK // rows_per_block)
+        blocks = blocks[(blocks < n_small) | ((blocks - n_small) % joined == 0)]
+        n_rows = rows_per_block * numpy.where(blocks < n_small, 1, joined)
+        # A block goes on for as long as its first window does.
+        longest = numpy.repeat(lengths[blocks * rows_per_block], n_rows)
+        window = numpy.minimum(numpy.arange(len(longest)), len(lengths) - 1)
+        # shape: (n_steps,)
+        sizes = numpy.searchsorted(-longest, -numpy.arange(lengths[0]))
+        first_cell = numpy.cumsum(sizes) - sizes
+        # shape: (n_cells,)
+        step = numpy.repeat(numpy.arange(len(sizes)), sizes)
+        column = numbers_within(sizes)
+        length = lengths[window][column]
+        is_after_end = step >= length
+        return Layout(
+            tokens=starts[window][column] + numpy.minimum(step, length - 1),
+            positions=step,
+            mirror=numpy.where(is_after_end, numpy.arange(len(step)), first_cell[length - 1 - step] + column),
+            is_padding=is_after_end | (column >= len(lengths)),
+            sizes=sizes.tolist(),
+        )
+
+    def weigh_words(self, words: Tensor) -> Tensor:
+        """Compute what words say to the gates."""
+        n_directions = len(self._inputs) // words.shape[1]
+        inputs = words.repeat_interleave(n_directions, 1).transpose(0, 1)
+        return torch.cat([self.weigh(part) for part in inputs.split(ROWS_PER_PRODUCT, 1)], 1).transpose(0, 1)
+
+    def weigh(self, inputs: Tensor, out: Optional[Tensor] = None) -> Tensor:
+        """Compute what inputs say to the gates.
+
+        :param out: where the result is written; None takes new memory.
+        *Shape:* ``inputs (n_lstms, n_cells, input width)``, result ``(n_lstms, n_cells, 4 * units)``
+        """
+        return torch.baddbmm(self._biases, inputs, self._inputs, out=out)
+
+    def read_words(self, words: Tensor, places: Tensor, layout: Layout) -> Tensor:
+        places = functional.pad(places, (0, ROWS_PER_PRODUCT_BLOCK))
+
+        def read(first: int, gates: Tensor) -> None:
+            rows = places[:, first : first + gates.shape[1]].flatten()
+            torch.index_select(words, 0, rows, out=gates.flatten(0, 1))
+
+        return take_steps(read, self._recurrent, layout.sizes)
+
+    def read_states(self, states: Tensor, places: Tensor, layout: Layout) -> Tensor:
+        places = functional.pad(places, (0, ROWS_PER_PRODUCT_BLOCK))
+
+        def read(first: int, gates: Tensor) -> None:
+            rows = places[:, first : first + gates.shape[1]].flatten()
+            self.weigh(states.index_select(0, rows).view(*gates.shape[:2], -1), out=gates)
+
+        return take_steps(read, self._recurrent, layout.sizes)
+
+    @staticmethod
+    def as_states(columns: Tensor, hidden_width: int) -> Tensor:
+        by_direction = -columns.unflatten(-1, (-1, hidden_width))
+        return functional.pad(by_direction, (0, -hidden_width % UNITS_PER_REGISTER)).flatten(-2)
+
+
+def _order_gates(weights: List[Tensor]) -> Tensor:
+    """*Shape:* each ``(4 * hidden_width, width)``, result ``(n_weights, width, 4 * units)``"""
+    # torch has the candidate before the output gate.
+    input_gate, forget_gate, candidate, output_gate = torch.stack(weights).unflatten(1, (4, -1)).unbind(1)
+    gates = torch.stack([input_gate, forget_gate, output_gate, 2 * candidate], 1)
+    filled = functional.pad(gates, (0, 0, 0, -gates.shape[2] % UNITS_PER_REGISTER))
+    return filled.flatten(1, 2).transpose(1, 2).contiguous()
+
+
+def take_steps(read: Read, recurrent: Tensor, sizes: List[int]) -> Tensor:
+    """Let LSTMs read the cells of a layout.
+
+    :param read: says to their gates what they read.
+    :param recurrent: their recurrent weights. *Shape:* ``(n_lstms, units, 4 * units)``
+    :param sizes: how many cells each step reads.
+    :returns: negated hidden states, step by step and in each step LSTM by LSTM. *Shape:* ``(n_cells * n_lstms, units)``
+    """
+    n_lstms, units, _ = recurrent.shape
+    states = recurrent.new_empty(n_lstms * sum(sizes), units)
+    scratch = recurrent.new_empty(n_lstms * (max(ROWS_PER_PRODUCT, sizes[0]) + ROWS_PER_PRODUCT_BLOCK), 4 * units)
+    double_cell = torch.zeros(n_lstms, sizes[0], units, device=recurrent.device)
+    states_of_steps = iter(states.split([n_lstms * size for size in sizes]))
+    hidden: Optional[Tensor] = None
+    first = 0
+    for part in _in_parts(sizes):
+        n_rows = -(-sum(part) // ROWS_PER_PRODUCT_BLOCK) * ROWS_PER_PRODUCT_BLOCK
+        gates = scratch[: n_lstms * n_rows].view(n_lstms, n_rows, 4 * units)
+        read(first, gates)
+        first += sum(part)
+        for step, size in zip(gates.split([*part, n_rows - sum(part)], 1), part):
+            # Where a part has several steps, products are made of copies, so that strides depend on their size alone.
+            step_gates = step.contiguous()
+            if hidden is not None:
+                if size < hidden.shape[1]:
+                    hidden, double_cell = hidden[:, :size].contiguous(), double_cell[:, :size]
+                step_gates.baddbmm_(hidden, recurrent)
+            # A sigmoid takes a sixth of the time of a tanh, and tanh(x) = 2 * sigmoid(2 * x) - 1. The weights of the
+            # candidate are doubled for it, and so is the cell's state. float32 takes less time than bfloat16.
+            opened = step_gates.float().sigmoid_().view(n_lstms, size, 4, units)
+            input_gate, forget_gate, output_gate, candidate = opened.unbind(2)
+            double_cell.mul_(forget_gate).addcmul_(input_gate, candidate, value=4).sub_(input_gate, alpha=2)
+            hidden = next(states_of_steps).view(n_lstms, size, units)
+            torch.addcmul(output_gate, output_gate, double_cell.sigmoid(), value=-2, out=hidden)
+    return states
+
+
+def _in_parts(sizes: List[int]) -> Iterator[List[int]]:
+    """Yield the sizes of steps that are read at once."""
+    part: List[int] = []
+    for size in sizes:
+        if part and sum(part) + size > ROWS_PER_PRODUCT:
+            yield part
+            part = []
+        part.append(size)
+    yield part
