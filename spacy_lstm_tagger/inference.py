@@ -181,7 +181,7 @@ class TaggingNetwork:
         """
         tokens = layout.tokens[cells]
         # At the ends of a window the place beside it has another word, which does not count.
-        places = 3 * rows[numpy.stack([tokens - 1, tokens, (tokens + 1) % len(rows)], axis=1)] + numpy.arange(3)
+        places = 3 * rows.take(tokens[:, None] + [-1, 0, 1], mode="wrap") + numpy.arange(3)
         counts = numpy.ones(places.shape, dtype="float32")
         counts[:, 0] = layout.positions[cells] > 0
         counts[:, 2] = layout.positions[layout.mirror[cells]] > 0

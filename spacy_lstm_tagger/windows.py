@@ -39,9 +39,8 @@ def cut_windows(docs: Sequence[Doc], size: int, overlap: int) -> Windows:
     begins = table[:, 2] == 1
     begins[_starts(numpy.asarray([len(doc) for doc in docs if len(doc)], dtype="int64"))] = True
     tokens = numpy.flatnonzero(table[:, 1] == 0)
-    sentence = numpy.cumsum(begins)[tokens]
-    ends = numpy.flatnonzero(sentence[1:] != sentence[:-1]) + 1
-    sentence_lengths = numpy.diff(ends, prepend=0, append=len(tokens)) if len(tokens) else ends
+    sentence_lengths = numpy.bincount(numpy.cumsum(begins)[tokens])
+    sentence_lengths = sentence_lengths[sentence_lengths > 0]
     if sentence_lengths.max(initial=0) <= size:
         return Windows(table[tokens, 0], sentence_lengths, tokens)
 
