@@ -142,6 +142,7 @@ def _group_by_length(lengths: numpy.ndarray, portion: Portion) -> Iterator[Tuple
     ends = numpy.cumsum(lengths)
     first = n_words = 0
     while first < len(lengths):
-        end = min(first + portion.windows, int(numpy.searchsorted(ends, n_words + portion.words, "right")))
+        end = int(numpy.searchsorted(ends, n_words + portion.words, "right"))
+        end = max(first + 1, min(end, first + portion.windows))
         yield starts[first:end], lengths[first:end]
         first, n_words = end, ends[end - 1]

@@ -4,7 +4,11 @@ import threading
 
 import numpy
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from spacy.tokens import Doc
+
+from spacy_lstm_tagger.tagging import Portion, _group_by_length
 
 from .conftest import SMALL_MODEL, TEXTS, make_examples, make_pipeline
 
@@ -85,6 +89,16 @@ def test_threads_that_begin_together_agree(trained):
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=50), st.integers(1, 8), st.integers(1, 40))
+def test_groups_have_each_window_once_and_are_not_too_large(lengths, windows, words):
+    lengths = numpy.asarray(lengths)
+    groups = list(_group_by_length(lengths, Portion(windows, words, tokens=1)))
+    found = [(start, length) for group in groups for start, length in zip(*map(numpy.ndarray.tolist, group))]
+    assert sorted(found) == list(zip(numpy.cumsum(lengths) - lengths, lengths))
+    assert [length for _, length in found] == sorted(lengths, reverse=True)
+    assert all(len(group) == 1 or (len(group) <= windows and sum(group) <= words) for _, group in groups)
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda fast_path: pickle.loads(pickle.dumps(fast_path))])
