@@ -39,9 +39,9 @@ MOST_ROWS = 128
 # What is added to a gate to close it.
 CLOSED = -1e4
 
-# Takes the number of a cell and writes what it and those after it say to the gates of LSTMs into a tensor of shape
-# (n_lstms, n_cells, 4 * units).
-Read = Callable[[int, Tensor], None]
+# Takes the rows that LSTMs read, LSTM by LSTM and cell by cell, and writes what they say to the gates into a tensor of
+# shape (n_lstms, n_cells, 4 * units).
+Read = Callable[[Tensor, Tensor], None]
 
 
 class Layout(NamedTuple):
@@ -275,22 +275,16 @@ class SteppedLSTMs(LSTMs):
         return torch.baddbmm(self._biases, inputs, self._inputs, out=out)
 
     def read_words(self, words: Tensor, places: Tensor, layout: Layout) -> Tensor:
-        places = functional.pad(places, (0, ROWS_PER_PRODUCT_BLOCK))
-
-        def read(first: int, gates: Tensor) -> None:
-            rows = places[:, first : first + gates.shape[1]].flatten()
+        def read(rows: Tensor, gates: Tensor) -> None:
             torch.index_select(words, 0, rows, out=gates.flatten(0, 1))
 
-        return take_steps(read, self._recurrent, layout.sizes)
+        return take_steps(read, places, self._recurrent, layout.sizes)
 
     def read_states(self, states: Tensor, places: Tensor, layout: Layout) -> Tensor:
-        places = functional.pad(places, (0, ROWS_PER_PRODUCT_BLOCK))
-
-        def read(first: int, gates: Tensor) -> None:
-            rows = places[:, first : first + gates.shape[1]].flatten()
+        def read(rows: Tensor, gates: Tensor) -> None:
             self.weigh(states.index_select(0, rows).view(*gates.shape[:2], -1), out=gates)
 
-        return take_steps(read, self._recurrent, layout.sizes)
+        return take_steps(read, places, self._recurrent, layout.sizes)
 
     @staticmethod
     def as_states(columns: Tensor, hidden_width: int) -> Tensor:
@@ -307,15 +301,17 @@ def _order_gates(weights: List[Tensor]) -> Tensor:
     return filled.flatten(1, 2).transpose(1, 2).contiguous()
 
 
-def take_steps(read: Read, recurrent: Tensor, sizes: List[int]) -> Tensor:
+def take_steps(read: Read, places: Tensor, recurrent: Tensor, sizes: List[int]) -> Tensor:
     """Let LSTMs read the cells of a layout.
 
     :param read: says to their gates what they read.
+    :param places: for each LSTM and cell the row that it reads. *Shape:* ``(n_lstms, n_cells)``
     :param recurrent: their recurrent weights. *Shape:* ``(n_lstms, units, 4 * units)``
     :param sizes: how many cells each step reads.
     :returns: negated hidden states, step by step and in each step LSTM by LSTM. *Shape:* ``(n_cells * n_lstms, units)``
     """
     n_lstms, units, _ = recurrent.shape
+    places = functional.pad(places, (0, ROWS_PER_PRODUCT_BLOCK))
     states = recurrent.new_empty(n_lstms * sum(sizes), units)
     scratch = recurrent.new_empty(n_lstms * (max(ROWS_PER_PRODUCT, sizes[0]) + ROWS_PER_PRODUCT_BLOCK), 4 * units)
     double_cell = torch.zeros(n_lstms, sizes[0], units, device=recurrent.device)
@@ -325,7 +321,7 @@ def take_steps(read: Read, recurrent: Tensor, sizes: List[int]) -> Tensor:
     for part in _in_parts(sizes):
         n_rows = -(-sum(part) // ROWS_PER_PRODUCT_BLOCK) * ROWS_PER_PRODUCT_BLOCK
         gates = scratch[: n_lstms * n_rows].view(n_lstms, n_rows, 4 * units)
-        read(first, gates)
+        read(places[:, first : first + n_rows].flatten(), gates)
         first += sum(part)
         for step, size in zip(gates.split([*part, n_rows - sum(part)], 1), part):
             # Where a part has several steps, products are made of copies, so that strides depend on their size alone.

@@ -4,24 +4,25 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_lstm_tagger.steps import FusedLSTMs, SteppedLSTMs
+from spacy_lstm_tagger.steps import ROWS_PER_BLOCK, FusedLSTMs, SteppedLSTMs
 
 
 def make(kind, precision=torch.float32):
     return kind([torch.nn.LSTM(3, 2), torch.nn.LSTM(3, 2)], precision, reads_states=False)
 
 
-WAYS = [make(SteppedLSTMs), make(SteppedLSTMs, torch.bfloat16), make(FusedLSTMs)]
+WAYS = [(SteppedLSTMs, torch.float32), (SteppedLSTMs, torch.bfloat16), (FusedLSTMs, torch.bfloat16)]
 
 
-@pytest.mark.parametrize("lstms", WAYS)
+@pytest.mark.parametrize("kind, precision", WAYS)
 @given(lengths=st.lists(st.integers(1, 12), min_size=1, max_size=60))
-def test_layout_has_each_word_once_and_in_order(lstms, lengths):
+def test_layout_has_each_word_once_and_in_order(kind, precision, lengths):
     lengths = numpy.asarray(sorted(lengths, reverse=True))
     starts = numpy.cumsum(lengths) - lengths
-    layout = lstms.lay_out(starts, lengths)
+    layout = make(kind, precision).lay_out(starts, lengths)
     assert sum(layout.sizes) == len(layout.tokens) == len(layout.mirror) == len(layout.is_padding)
     assert layout.sizes == sorted(layout.sizes, reverse=True)
+    assert all(size % ROWS_PER_BLOCK[precision] == 0 for size in layout.sizes)
     words = numpy.flatnonzero(~layout.is_padding)
     assert sorted(layout.tokens[words]) == list(range(lengths.sum()))
     # shape: (n_cells,)
