@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .network import LSTMLayer, LSTMTagger, Member, WordTypes
-from .steps import ROWS_PER_PRODUCT_BLOCK, FusedLSTMs, Layout, LSTMs, SteppedLSTMs
+from .steps import ROWS_PER_PRODUCT, ROWS_PER_PRODUCT_BLOCK, FusedLSTMs, Layout, LSTMs, SteppedLSTMs
 
 
 class WordTable(NamedTuple):
@@ -167,7 +167,7 @@ class TaggingNetwork:
         :param cells: the cells whose scores are wanted. *Shape:* ``(n_wanted,)``
         :returns: logits, the heads side by side. *Shape:* ``(n_wanted, n_labels)``
         """
-        filled = in_blocks(cells, ROWS_PER_PRODUCT_BLOCK)
+        filled = in_blocks(cells, ROWS_PER_PRODUCT_BLOCK if len(cells) <= ROWS_PER_PRODUCT else ROWS_PER_PRODUCT)
         seen = hidden.index_select(0, to_tensor(filled, hidden))
         if self._convolutions:
             seen = torch.cat([seen, self._convolve(table.parts, rows, layout, filled)], 1)
