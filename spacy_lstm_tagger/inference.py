@@ -6,6 +6,7 @@ convolutions around it and in the scores. steps.py has the LSTMs. Where spaCy's 
 (one with AMX) 166,000.
 """
 
+from functools import lru_cache
 from typing import NamedTuple, Optional, Type, cast
 
 import numpy
@@ -16,9 +17,12 @@ from torch.nn import functional
 from .network import LSTMLayer, LSTMTagger, Member, WordTypes
 from .steps import ROWS_PER_PRODUCT, ROWS_PER_PRODUCT_BLOCK, FusedLSTMs, Layout, LSTMs, SteppedLSTMs
 
+# How many plans are kept, each for a window of another length alone. It takes a tenth of a sentence's time.
+PLANS = 128
+
 
 class WordTable(NamedTuple):
-    """What is known of words without their context.
+    """What is known of words without their context. In tagging, the first row stands for no word: there windows end.
 
     *Shape:* ``inputs (n_words, any, any)``, what the first layer's LSTMs read, ``scores (n_words, n_labels)``, for a
     first layer that is residual ``vectors (n_words, n_members, n_directions * units)``, and for convolutions ``parts
@@ -30,6 +34,39 @@ class WordTable(NamedTuple):
     scores: Tensor
     vectors: Tensor
     parts: Tensor
+
+
+class Plan(NamedTuple):
+    """How a network reads windows, whatever their words are.
+
+    layout (Layout): The cells.
+    tokens (numpy.ndarray): For each LSTM and cell, in the order in which the first layer reads, the word there, or -1.
+        int64, shape (n_lstms * n_cells,).
+    lstms (numpy.ndarray): Which LSTM that is. int64, same shape.
+    below (Tensor): For each LSTM of other layers and cell the state of the layer below. Shape (n_lstms, n_cells).
+    found (numpy.ndarray): For each cell the states of all LSTMs that have just read it, among those that they return.
+        int64, shape (n_cells, n_lstms).
+    neighbours (numpy.ndarray): For each cell the last word, its own, and the next word, or -1. int64, shape (n_cells,
+        3).
+    """
+
+    layout: Layout
+    tokens: numpy.ndarray
+    lstms: numpy.ndarray
+    below: Tensor
+    found: numpy.ndarray
+    neighbours: numpy.ndarray
+
+
+class Hidden(NamedTuple):
+    """What a network has read.
+
+    states (Tensor): Those of the last layer, in the order in which it returns them.
+    below (Tensor): What a residual layer adds to them. Shape (n_cells, n_members, n_directions * units).
+    """
+
+    states: Tensor
+    below: Tensor
 
 
 def to_tensor(array: numpy.ndarray, like: Tensor) -> Tensor:
@@ -66,6 +103,7 @@ class TaggingNetwork:
         :param fused: whether oneDNN takes the LSTMs' steps.
         """
         sizes = network.sizes
+        self._plan_one = lru_cache(PLANS)(lambda length: self._plan(numpy.zeros(1, "int64"), numpy.asarray([length])))
         self._precision = precision
         self._n_members = sizes.n_members
         self._n_directions = 2 if sizes.bidirectional else 1
@@ -101,14 +139,34 @@ class TaggingNetwork:
         self._word_head = torch.cat([weight[:, n_hidden:n_seen] for weight in weights], 1).t().contiguous()
         self._bias = torch.stack(biases).sum(0)
 
-    def lay_out(self, starts: numpy.ndarray, lengths: numpy.ndarray) -> Layout:
-        """Lay out windows for :meth:`score`.
+    def plan(self, starts: numpy.ndarray, lengths: numpy.ndarray) -> Plan:
+        """Plan how to read windows.
 
         starts (numpy.ndarray): Each window's first word. int64, shape (n_windows,).
         lengths (numpy.ndarray): The windows' lengths, the longest first, all above 0. int64, same shape.
-        RETURNS (Layout): The cells.
+        RETURNS (Plan): The plan.
         """
-        return self._lstms[0].lay_out(starts, lengths)
+        if len(lengths) == 1 and starts[0] == 0:
+            return self._plan_one(int(lengths[0]))
+        return self._plan(starts, lengths)
+
+    def _plan(self, starts: numpy.ndarray, lengths: numpy.ndarray) -> Plan:
+        layout = self._lstms[0].lay_out(starts, lengths)
+        n_cells, n_lstms = len(layout.tokens), self._n_members * self._n_directions
+        # For each LSTM and step the cell that it reads. shape: (n_lstms, n_cells)
+        cells = numpy.tile([numpy.arange(n_cells), layout.mirror][: self._n_directions], (self._n_members, 1))
+        order = self._lstms[0].order(layout)
+        lstms = numpy.arange(n_lstms)[:, None]
+        tokens, last = layout.tokens, layout.positions[layout.mirror] == 0
+        neighbours = [numpy.where(layout.positions > 0, tokens - 1, -1), tokens, numpy.where(last, -1, tokens + 1)]
+        return Plan(
+            layout=layout,
+            tokens=tokens[cells].ravel()[order],
+            lstms=order // n_cells,
+            below=to_tensor(cells * self._n_members + lstms // self._n_directions, self._bias),
+            found=layout.find_states(cells).T,
+            neighbours=numpy.stack(neighbours, axis=1),
+        )
 
     def encode(self, types: WordTypes) -> WordTable:
         """Compute what is known of words without their context.
@@ -128,69 +186,48 @@ class TaggingNetwork:
         vectors = self._lstms[0].as_states(vectors, self._hidden_width) if self._is_residual[0] else vectors[..., :0]
         return WordTable(inputs[:n_words], scores[:n_words], vectors[:n_words], torch.cat(parts, 2)[:n_words])
 
-    def read(self, table: WordTable, rows: numpy.ndarray, layout: Layout) -> Tensor:
+    def stand_in(self, like: WordTable) -> WordTable:
+        """RETURNS (WordTable): The row of no word, for tables like this one."""
+        inputs, *others = (part[:1] for part in like)
+        return WordTable(self._lstms[0].weigh_nothing(inputs), *map(torch.zeros_like, others))
+
+    def read(self, table: WordTable, rows: numpy.ndarray, plan: Plan) -> Hidden:
         """Read windows.
 
         :param table: the words.
-        :param rows: each word's row in the table. *Shape:* ``(n_words,)``
-        :param layout: the cells.
-        :returns: the states of the last layer. *Shape:* ``(n_cells, n_members * n_directions * units)``
+        :param rows: each word's row in the table, and at the end that of no word. *Shape:* ``(n_words + 1,)``
+        :param plan: how to read them.
         """
-        n_members, n_directions = self._n_members, self._n_directions
-        n_lstms, n_inputs = n_members * n_directions, table.inputs.shape[1]
-        rows_of_cells = rows[layout.tokens]
-        n_cells = len(rows_of_cells)
-        lstms = numpy.arange(n_lstms)[:, None]
-        # For each LSTM and step the cell that it reads, and what it finds there. shape: (n_lstms, n_cells)
-        cells = numpy.tile([numpy.arange(n_cells), layout.mirror][:n_directions], (n_members, 1))
-        words = to_tensor(rows_of_cells[cells] * n_inputs + lstms * n_inputs // n_lstms, table.scores)
-        below = to_tensor(cells * n_members + lstms // n_directions, table.scores)
-        # For each cell the states of all LSTMs that have just read it.
-        found = to_tensor(layout.find_states(cells).T.ravel(), table.scores)
+        n_inputs, n_lstms = table.inputs.shape[1], plan.found.shape[1]
+        words = to_tensor(rows[plan.tokens] * n_inputs + plan.lstms * n_inputs // n_lstms, table.scores)
+        hidden = table.vectors.index_select(0, to_tensor(rows[plan.layout.tokens], table.scores))
+        states = self._lstms[0].read_words(table.inputs.flatten(0, 1), words, plan.layout)
+        for layer, is_residual in zip(self._lstms[1:], self._is_residual):
+            below = states.index_select(0, to_tensor(plan.found.ravel(), states)).view(*hidden.shape[:2], -1)
+            hidden = below.add_(hidden) if is_residual else below
+            states = layer.read_states(hidden.flatten(0, 1), plan.below, plan.layout)
+        return Hidden(states, hidden)
 
-        hidden = table.vectors.index_select(0, to_tensor(rows_of_cells, table.scores))
-        for i, (layer, is_residual) in enumerate(zip(self._lstms, self._is_residual)):
-            if i:
-                states = layer.read_states(hidden.flatten(0, 1), below, layout)
-            else:
-                states = layer.read_words(table.inputs.flatten(0, 1), words, layout)
-            states = states.index_select(0, found).view(n_cells, n_members, -1)
-            hidden = states.add_(hidden) if is_residual else states
-        return hidden.flatten(1)
-
-    def score(
-        self, table: WordTable, rows: numpy.ndarray, layout: Layout, hidden: Tensor, cells: numpy.ndarray
-    ) -> Tensor:
+    def score(self, table: WordTable, rows: numpy.ndarray, plan: Plan, hidden: Hidden, cells: numpy.ndarray) -> Tensor:
         """Score every label for cells of a layout.
 
-        :param hidden: what :meth:`read` returned for the table, rows and layout.
+        :param hidden: what :meth:`read` returned for the table, rows and plan.
         :param cells: the cells whose scores are wanted. *Shape:* ``(n_wanted,)``
         :returns: logits, the heads side by side. *Shape:* ``(n_wanted, n_labels)``
         """
         filled = in_blocks(cells, ROWS_PER_PRODUCT_BLOCK if len(cells) <= ROWS_PER_PRODUCT else ROWS_PER_PRODUCT)
-        seen = hidden.index_select(0, to_tensor(filled, hidden))
+        # shape: (n_cells, 3)
+        words = rows[plan.neighbours[filled]]
+        seen = hidden.states.index_select(0, to_tensor(plan.found[filled].ravel(), hidden.states))
+        seen = seen.view(len(filled), -1)
+        if self._is_residual[-1]:
+            seen.add_(hidden.below.index_select(0, to_tensor(filled, seen)).flatten(1))
         if self._convolutions:
-            seen = torch.cat([seen, self._convolve(table.parts, rows, layout, filled)], 1)
-        scores = table.scores.index_select(0, to_tensor(rows[layout.tokens[filled]], hidden))
+            places = to_tensor(3 * words + numpy.arange(3), seen)
+            convolved = functional.embedding_bag(places, table.parts.flatten(0, 1), mode="sum").relu_()
+            seen = torch.cat([seen, convolved.to(self._precision)], 1)
+        scores = table.scores.index_select(0, to_tensor(words[:, 1], seen))
         return scores.add_(seen @ self._head)[: len(cells)]
-
-    def _convolve(self, parts: Tensor, rows: numpy.ndarray, layout: Layout, cells: numpy.ndarray) -> Tensor:
-        """Read the words of cells together with their neighbours.
-
-        *Shape:* ``parts`` as in :class:`WordTable`, ``rows (n_words,)``, ``cells (n_cells,)``, result ``(n_cells,
-        n_members * convolution_width)``
-        """
-        tokens = layout.tokens[cells]
-        # At the ends of a window the place beside it has another word, which does not count.
-        places = 3 * rows.take(tokens[:, None] + [-1, 0, 1], mode="wrap") + numpy.arange(3)
-        counts = numpy.ones(places.shape, dtype="float32")
-        counts[:, 0] = layout.positions[cells] > 0
-        counts[:, 2] = layout.positions[layout.mirror[cells]] > 0
-        weights = to_tensor(counts, parts)
-        convolved = functional.embedding_bag(
-            to_tensor(places, parts), parts.flatten(0, 1), mode="sum", per_sample_weights=weights
-        )
-        return convolved.relu_().to(self._precision)
 
     def _spell(self, characters: Tensor) -> Optional[Tensor]:
         """Read the characters of words.
@@ -204,7 +241,8 @@ class TaggingNetwork:
         order = numpy.argsort(-lengths, kind="stable")
         layout = self._spelling.lay_out(order * table.shape[1], lengths[order])
         rows = table.ravel()[layout.tokens]
-        places = numpy.stack([rows, rows[layout.mirror] + len(self._spelling_gates) // 2])
+        places = numpy.concatenate([rows, rows[layout.mirror] + len(self._spelling_gates) // 2])
+        places = places[self._spelling.order(layout)]
         states = self._spelling.read_words(self._spelling_gates, to_tensor(places, characters), layout)
         # The last step of each word is the mirror image of its first.
         last = layout.mirror[: len(order)][numpy.argsort(order)]

@@ -12,7 +12,7 @@ a processor with AMX it takes six tenths of the time of the first; without, it t
 from abc import ABC, abstractmethod
 from copy import deepcopy
 from heapq import heapreplace
-from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Callable, Iterable, Iterator, List, NamedTuple, Optional, Sequence
 
 import numpy
 import torch
@@ -39,26 +39,21 @@ MOST_ROWS = 128
 # What is added to a gate to close it.
 CLOSED = -1e4
 
-# Takes the rows that LSTMs read, LSTM by LSTM and cell by cell, and writes what they say to the gates into a tensor of
-# shape (n_lstms, n_cells, 4 * units).
-Read = Callable[[Tensor, Tensor], None]
-
 
 class Layout(NamedTuple):
     """The order in which LSTM steps read the words of windows: some words of different windows in the first step, those
     after them in the second, and so on.
 
-    tokens (numpy.ndarray): For each cell the word that is read there. int64, shape (n_cells,).
+    tokens (numpy.ndarray): For each cell the word that is read there, or -1 if the cell only fills a step. int64, shape
+        (n_cells,).
     positions (numpy.ndarray): Which word of its window that is. int64, same shape.
     mirror (numpy.ndarray): For each cell the one that is as far from the other end of the window. int64, same shape.
-    is_padding (numpy.ndarray): Whether a cell only stands there to fill a step. bool, same shape.
     sizes (List[int]): How many cells each step reads.
     """
 
     tokens: numpy.ndarray
     positions: numpy.ndarray
     mirror: numpy.ndarray
-    is_padding: numpy.ndarray
     sizes: List[int]
 
     def find_states(self, cells: numpy.ndarray) -> numpy.ndarray:
@@ -95,6 +90,14 @@ class LSTMs(ABC):
         """
 
     @abstractmethod
+    def order(self, layout: Layout) -> numpy.ndarray:
+        """Find the order in which these LSTMs read the cells of a layout.
+
+        RETURNS (numpy.ndarray): Each cell of each LSTM, as the LSTM times the number of cells plus the cell. int64,
+            shape (n_lstms * n_cells,).
+        """
+
+    @abstractmethod
     def weigh_words(self, words: Tensor) -> Tensor:
         """Compute what these LSTMs need of words.
 
@@ -103,19 +106,26 @@ class LSTMs(ABC):
         """
 
     @abstractmethod
+    def weigh_nothing(self, like: Tensor) -> Tensor:
+        """RETURNS (Tensor): What stands in a cell without a word. Shape and kind as one row of what
+        :meth:`weigh_words` returned."""
+
+    @abstractmethod
     def read_words(self, words: Tensor, places: Tensor, layout: Layout) -> Tensor:
         """Read words.
 
         :param words: what :meth:`weigh_words` returned. *Shape:* ``(n_words * n, any)``
-        :param places: for each LSTM and cell the row there. *Shape:* ``(n_lstms, n_cells)``
+        :param places: for each LSTM and cell, in their :meth:`order`, the row there. *Shape:* ``(n_lstms * n_cells,)``
         :returns: the states, step by step and in each step LSTM by LSTM. *Shape:* ``(n_cells * n_lstms, units)``
         """
 
     @abstractmethod
     def read_states(self, states: Tensor, places: Tensor, layout: Layout) -> Tensor:
-        """Read states of the layer below, as :meth:`read_words` does words.
+        """Read states of the layer below.
 
-        *Shape:* ``states (n_cells * n_members, n_directions * units)``
+        :param states: those of all its LSTMs. *Shape:* ``(n_cells * n_members, n_directions * units)``
+        :param places: for each LSTM and cell the row there. *Shape:* ``(n_lstms, n_cells)``
+        :returns: as in :meth:`read_words`.
         """
 
     @staticmethod
@@ -152,32 +162,38 @@ class FusedLSTMs(LSTMs):
         first_step, row = numpy.repeat(places, lengths, axis=0).T
         cells = (first_step + position) * n_rows + row
         layout = Layout(
-            tokens=numpy.zeros(n_steps * n_rows, dtype="int64"),
+            tokens=numpy.full(n_steps * n_rows, -1),
             positions=numpy.zeros(n_steps * n_rows, dtype="int64"),
             mirror=numpy.arange(n_steps * n_rows),
-            is_padding=numpy.ones(n_steps * n_rows, dtype=bool),
             sizes=[n_rows] * n_steps,
         )
         layout.tokens[cells] = numpy.repeat(starts, lengths) + position
         layout.positions[cells] = position
         layout.mirror[cells] = cells + (numpy.repeat(lengths, lengths) - 1 - 2 * position) * n_rows
-        layout.is_padding[cells] = False
         return layout
+
+    def order(self, layout: Layout) -> numpy.ndarray:
+        return numpy.arange(len(self._lstms) * len(layout.tokens))
 
     def weigh_words(self, words: Tensor) -> Tensor:
         return _widen(words)
 
+    def weigh_nothing(self, like: Tensor) -> Tensor:
+        closed = torch.zeros_like(like)
+        closed[..., -1] = 1
+        return closed
+
     def read_words(self, words: Tensor, places: Tensor, layout: Layout) -> Tensor:
-        is_padding = torch.from_numpy(layout.is_padding)
         states = []
-        for lstm, rows in zip(self._lstms, places):
+        for lstm, rows in zip(self._lstms, places.view(len(self._lstms), -1)):
             inputs = words.index_select(0, rows)
-            inputs[:, -1] = is_padding
             states.append(lstm(inputs.view(len(layout.sizes), layout.sizes[0], -1)))
         return torch.stack(states, 1).flatten(0, 2)
 
     def read_states(self, states: Tensor, places: Tensor, layout: Layout) -> Tensor:
-        return self.read_words(_widen(states), places, layout)
+        widened = _widen(states)
+        widened.unflatten(0, (len(layout.tokens), -1))[..., -1] = torch.from_numpy(layout.tokens < 0).unsqueeze(1)
+        return self.read_words(widened, places, layout)
 
     @staticmethod
     def as_states(columns: Tensor, hidden_width: int) -> Tensor:
@@ -289,20 +305,28 @@ class SteppedLSTMs(LSTMs):
         step = numpy.repeat(numpy.arange(len(sizes)), sizes)
         column = numbers_within(sizes)
         length = lengths[window][column]
-        is_after_end = step >= length
+        is_word = (step < length) & (column < len(lengths))
         return Layout(
-            tokens=starts[window][column] + numpy.minimum(step, length - 1),
-            positions=step,
-            mirror=numpy.where(is_after_end, numpy.arange(len(step)), first_cell[length - 1 - step] + column),
-            is_padding=is_after_end | (column >= len(lengths)),
+            tokens=numpy.where(is_word, starts[window][column] + step, -1),
+            positions=numpy.where(is_word, step, 0),
+            mirror=numpy.where(is_word, first_cell[length - 1 - step] + column, numpy.arange(len(step))),
             sizes=sizes.tolist(),
         )
+
+    def order(self, layout: Layout) -> numpy.ndarray:
+        n_lstms, n_cells = len(self._recurrent), len(layout.tokens)
+        order = numpy.empty(n_lstms * n_cells, dtype="int64")
+        order[layout.find_states(numpy.tile(numpy.arange(n_cells), (n_lstms, 1))).ravel()] = numpy.arange(len(order))
+        return order
 
     def weigh_words(self, words: Tensor) -> Tensor:
         """Compute what words say to the gates."""
         n_directions = len(self._inputs) // words.shape[1]
         inputs = words.repeat_interleave(n_directions, 1).transpose(0, 1)
         return torch.cat([self.weigh(part) for part in inputs.split(ROWS_PER_PRODUCT, 1)], 1).transpose(0, 1)
+
+    def weigh_nothing(self, like: Tensor) -> Tensor:
+        return torch.zeros_like(like)
 
     def weigh(self, inputs: Tensor, out: Optional[Tensor] = None) -> Tensor:
         """Compute what inputs say to the gates.
@@ -313,16 +337,39 @@ class SteppedLSTMs(LSTMs):
         return torch.baddbmm(self._biases, inputs, self._inputs, out=out)
 
     def read_words(self, words: Tensor, places: Tensor, layout: Layout) -> Tensor:
-        def read(rows: Tensor, gates: Tensor) -> None:
-            torch.index_select(words, 0, rows, out=gates.flatten(0, 1))
+        n_lstms = len(self._recurrent)
 
-        return take_steps(read, places, self._recurrent, layout.sizes)
+        def read() -> Iterator[Tensor]:
+            scratch = words.new_empty(n_lstms * max(ROWS_PER_PRODUCT, layout.sizes[0]), words.shape[1])
+            first = 0
+            for part in _in_parts(layout.sizes):
+                n_rows = n_lstms * sum(part)
+                gates = torch.index_select(words, 0, places[first : first + n_rows], out=scratch[:n_rows])
+                first += n_rows
+                for step in gates.split([n_lstms * size for size in part]):
+                    yield step.unflatten(0, (n_lstms, -1))
+
+        return take_steps(read(), self._recurrent, layout.sizes)
 
     def read_states(self, states: Tensor, places: Tensor, layout: Layout) -> Tensor:
-        def read(rows: Tensor, gates: Tensor) -> None:
-            self.weigh(states.index_select(0, rows).view(*gates.shape[:2], -1), out=gates)
+        n_lstms, _, width = self._recurrent.shape
+        places = functional.pad(places, (0, ROWS_PER_PRODUCT_BLOCK))
 
-        return take_steps(read, places, self._recurrent, layout.sizes)
+        def read() -> Iterator[Tensor]:
+            n_rows = max(ROWS_PER_PRODUCT, layout.sizes[0]) + ROWS_PER_PRODUCT_BLOCK
+            scratch = states.new_empty(n_lstms * n_rows, width)
+            first = 0
+            for part in _in_parts(layout.sizes):
+                n_rows = -(-sum(part) // ROWS_PER_PRODUCT_BLOCK) * ROWS_PER_PRODUCT_BLOCK
+                inputs = states.index_select(0, places[:, first : first + n_rows].flatten())
+                gates = scratch[: n_lstms * n_rows].view(n_lstms, n_rows, width)
+                self.weigh(inputs.view(n_lstms, n_rows, -1), out=gates)
+                first += sum(part)
+                # Copies, so that strides of the steps' products depend on their size alone.
+                for step in gates.split([*part, n_rows - sum(part)], 1)[: len(part)]:
+                    yield step.contiguous()
+
+        return take_steps(read(), self._recurrent, layout.sizes)
 
     @staticmethod
     def as_states(columns: Tensor, hidden_width: int) -> Tensor:
@@ -339,42 +386,30 @@ def _order_gates(weights: List[Tensor]) -> Tensor:
     return filled.flatten(1, 2).transpose(1, 2).contiguous()
 
 
-def take_steps(read: Read, places: Tensor, recurrent: Tensor, sizes: List[int]) -> Tensor:
+def take_steps(inputs: Iterable[Tensor], recurrent: Tensor, sizes: List[int]) -> Tensor:
     """Let LSTMs read the cells of a layout.
 
-    :param read: says to their gates what they read.
-    :param places: for each LSTM and cell the row that it reads. *Shape:* ``(n_lstms, n_cells)``
+    :param inputs: for each step what the cells say to the gates. Overwritten. *Shape:* ``(n_lstms, size, 4 * units)``
     :param recurrent: their recurrent weights. *Shape:* ``(n_lstms, units, 4 * units)``
     :param sizes: how many cells each step reads.
     :returns: negated hidden states, step by step and in each step LSTM by LSTM. *Shape:* ``(n_cells * n_lstms, units)``
     """
     n_lstms, units, _ = recurrent.shape
-    places = functional.pad(places, (0, ROWS_PER_PRODUCT_BLOCK))
     states = recurrent.new_empty(n_lstms * sum(sizes), units)
-    scratch = recurrent.new_empty(n_lstms * (max(ROWS_PER_PRODUCT, sizes[0]) + ROWS_PER_PRODUCT_BLOCK), 4 * units)
     double_cell = torch.zeros(n_lstms, sizes[0], units, device=recurrent.device)
-    states_of_steps = iter(states.split([n_lstms * size for size in sizes]))
     hidden: Optional[Tensor] = None
-    first = 0
-    for part in _in_parts(sizes):
-        n_rows = -(-sum(part) // ROWS_PER_PRODUCT_BLOCK) * ROWS_PER_PRODUCT_BLOCK
-        gates = scratch[: n_lstms * n_rows].view(n_lstms, n_rows, 4 * units)
-        read(places[:, first : first + n_rows].flatten(), gates)
-        first += sum(part)
-        for step, size in zip(gates.split([*part, n_rows - sum(part)], 1), part):
-            # Where a part has several steps, products are made of copies, so that strides depend on their size alone.
-            step_gates = step.contiguous()
-            if hidden is not None:
-                if size < hidden.shape[1]:
-                    hidden, double_cell = hidden[:, :size].contiguous(), double_cell[:, :size]
-                step_gates.baddbmm_(hidden, recurrent)
-            # A sigmoid takes a sixth of the time of a tanh, and tanh(x) = 2 * sigmoid(2 * x) - 1. The weights of the
-            # candidate are doubled for it, and so is the cell's state. float32 takes less time than bfloat16.
-            opened = step_gates.float().sigmoid_().view(n_lstms, size, 4, units)
-            input_gate, forget_gate, output_gate, candidate = opened.unbind(2)
-            double_cell.mul_(forget_gate).addcmul_(input_gate, candidate, value=4).sub_(input_gate, alpha=2)
-            hidden = next(states_of_steps).view(n_lstms, size, units)
-            torch.addcmul(output_gate, output_gate, double_cell.sigmoid(), value=-2, out=hidden)
+    for gates, step_states, size in zip(inputs, states.split([n_lstms * size for size in sizes]), sizes):
+        if hidden is not None:
+            if size < hidden.shape[1]:
+                hidden, double_cell = hidden[:, :size].contiguous(), double_cell[:, :size]
+            gates.baddbmm_(hidden, recurrent)
+        # A sigmoid takes a sixth of the time of a tanh, and tanh(x) = 2 * sigmoid(2 * x) - 1. The weights of the
+        # candidate are doubled for it, and so is the cell's state. float32 takes less time than bfloat16.
+        opened = gates.float().sigmoid_().view(n_lstms, size, 4, units)
+        input_gate, forget_gate, output_gate, candidate = opened.unbind(2)
+        double_cell.mul_(forget_gate).addcmul_(input_gate, candidate, value=4).sub_(input_gate, alpha=2)
+        hidden = step_states.view(n_lstms, size, units)
+        torch.addcmul(output_gate, output_gate, double_cell.sigmoid(), value=-2, out=hidden)
     return states
 
 

@@ -98,16 +98,17 @@ def score_tokens(model: TaggerModel, docs: Sequence[Doc]) -> Iterator[Tuple[nump
         _, network, cache = model.attrs["fast_path"].prepare(model, vocab)
         orths, types = numpy.unique(windows.orths, return_inverse=True)
         table, rows = cache.get(orths, partial(_encode, model, vocab, network))
-        rows = rows[types]
+        rows = numpy.append(rows[types], 0)
+        of_cells = numpy.append(windows.targets, -1)
         portion = ON_GPU if table.scores.is_cuda else FUSED if network.fused else STEPPED
         for starts, lengths in _group_by_length(windows.lengths, portion):
-            layout = network.lay_out(starts, lengths)
-            hidden = network.read(table, rows, layout)
-            targets = windows.targets[layout.tokens]
-            wanted = numpy.flatnonzero((targets >= 0) & ~layout.is_padding)
+            plan = network.plan(starts, lengths)
+            hidden = network.read(table, rows, plan)
+            targets = of_cells[plan.layout.tokens]
+            wanted = numpy.flatnonzero(targets >= 0)
             for first in range(0, len(wanted), portion.tokens):
                 cells = wanted[first : first + portion.tokens]
-                logits = network.score(table, rows, layout, hidden, cells)
+                logits = network.score(table, rows, plan, hidden, cells)
                 yield targets[cells], logits.cpu().numpy()
 
 
@@ -128,11 +129,11 @@ def look_up_types(model: TaggerModel, vocab: Vocab, words: List[str]) -> WordTyp
 
 
 def _encode(model: TaggerModel, vocab: Vocab, network: TaggingNetwork, orths: numpy.ndarray) -> WordTable:
-    """Compute what is known of distinct words without their context, a row for each."""
+    """Compute what is known of distinct words without their context: a row for no word, and then one for each."""
     words = [vocab.strings[orth] for orth in orths.tolist()]
     parts = [words[first : first + TYPES_PER_CALL] for first in range(0, len(words), TYPES_PER_CALL)]
     tables = [network.encode(look_up_types(model, vocab, part)) for part in parts]
-    return WordTable(*(torch.cat(rows) for rows in zip(*tables)))
+    return WordTable(*(torch.cat(rows) for rows in zip(network.stand_in(tables[0]), *tables)))
 
 
 def _group_by_length(lengths: numpy.ndarray, portion: Portion) -> Iterator[Tuple[numpy.ndarray, numpy.ndarray]]:

@@ -15,7 +15,7 @@ class Table(NamedTuple):
 
     known (numpy.ndarray): The hashes of its words, sorted. uint64, shape (n_known,).
     rows (numpy.ndarray): The row of each. int64, same shape.
-    words (WordTable): The table.
+    words (WordTable): The table. Its first row is that of no word.
     """
 
     known: numpy.ndarray
@@ -44,11 +44,11 @@ class TypeCache:
         """Find words, encoding those that are new.
 
         :param words: distinct hashes, at least one. *Shape:* ``(n_words,)``, uint64
-        :param encode: computes the table of words, with a row for each.
-        :returns: a table, and each word's row in it. *Shape:* ``(n_words,)``, int64
+        :param encode: computes the table of words, with a row for no word, and then one for each.
+        :returns: a table, and each word's row in it. The first row is that of no word. *Shape:* ``(n_words,)``, int64
         """
         if len(words) > self._size:
-            return encode(words), numpy.arange(len(words))
+            return encode(words), numpy.arange(1, 1 + len(words))
         table = self._table
         if table is None or not table.find(words)[1].all():
             table = self._add(words, encode)
@@ -64,13 +64,15 @@ class TypeCache:
                 # Other threads may still be reading the old table, so it is left to them.
                 new = words
                 encoded = encode(new)
-                empty = WordTable(*(part.new_empty((self._size, *part.shape[1:])) for part in encoded))
+                empty = WordTable(*(part.new_empty((1 + self._size, *part.shape[1:])) for part in encoded))
                 table = Table(new[:0], numpy.arange(0), empty)
+                for part, added in zip(empty, encoded):
+                    part[0] = added[0]
             else:
                 encoded = encode(new)
-            rows = numpy.arange(len(table.known), len(table.known) + len(new))
+            rows = numpy.arange(1 + len(table.known), 1 + len(table.known) + len(new))
             for part, added in zip(table.words, encoded):
-                part[rows[0] : rows[-1] + 1] = added
+                part[rows[0] : rows[-1] + 1] = added[1:]
             # Rows are made known only now that they are filled.
             known = numpy.concatenate([table.known, new])
             order = known.argsort(kind="stable")

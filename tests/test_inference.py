@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from spacy_lstm_tagger.inference import TaggingNetwork
+from spacy_lstm_tagger.inference import TaggingNetwork, WordTable
 from spacy_lstm_tagger.precision import has_amx
 
 from .test_network import OPTIONS, RICH, make, make_types
@@ -16,13 +16,15 @@ def score(network, types, tokens, lengths, precision=torch.float32, fused=False)
     """Scores of the tokens of windows that stand one after another, the longest first."""
     with torch.no_grad():
         tagging = TaggingNetwork(network, precision, fused=fused)
-        layout = tagging.lay_out(numpy.cumsum(lengths) - lengths, lengths)
-        wanted = numpy.flatnonzero(~layout.is_padding)
-        table, rows = tagging.encode(types), tokens.numpy()
-        scores = tagging.score(table, rows, layout, tagging.read(table, rows, layout), wanted)
+        plan = tagging.plan(numpy.cumsum(lengths) - lengths, lengths)
+        wanted = numpy.flatnonzero(plan.layout.tokens >= 0)
+        table = tagging.encode(types)
+        table = WordTable(*map(torch.cat, zip(tagging.stand_in(table), table)))
+        rows = numpy.append(1 + tokens.numpy(), 0)
+        scores = tagging.score(table, rows, plan, tagging.read(table, rows, plan), wanted)
     assert scores.dtype == torch.float32
     in_order = torch.empty(len(tokens), scores.shape[1])
-    in_order[layout.tokens[wanted]] = scores
+    in_order[plan.layout.tokens[wanted]] = scores
     return in_order
 
 

@@ -20,10 +20,10 @@ def test_layout_has_each_word_once_and_in_order(kind, precision, lengths):
     lengths = numpy.asarray(sorted(lengths, reverse=True))
     starts = numpy.cumsum(lengths) - lengths
     layout = make(kind, precision).lay_out(starts, lengths)
-    assert sum(layout.sizes) == len(layout.tokens) == len(layout.mirror) == len(layout.is_padding)
+    assert sum(layout.sizes) == len(layout.tokens) == len(layout.mirror)
     assert layout.sizes == sorted(layout.sizes, reverse=True)
     assert all(size % ROWS_PER_BLOCK[precision] == 0 for size in layout.sizes)
-    words = numpy.flatnonzero(~layout.is_padding)
+    words = numpy.flatnonzero(layout.tokens >= 0)
     assert sorted(layout.tokens[words]) == list(range(lengths.sum()))
     # shape: (n_cells,)
     step = numpy.repeat(numpy.arange(len(layout.sizes)), layout.sizes)
@@ -40,7 +40,7 @@ def test_layout_has_each_word_once_and_in_order(kind, precision, lengths):
 
 def test_steps_of_windows_of_similar_length_need_no_padding():
     lengths = numpy.asarray([5] * 4 + [3] * 4)
-    assert not make(SteppedLSTMs).lay_out(numpy.cumsum(lengths) - lengths, lengths).is_padding.any()
+    assert (make(SteppedLSTMs).lay_out(numpy.cumsum(lengths) - lengths, lengths).tokens >= 0).all()
 
 
 def test_rows_of_windows_are_filled_and_of_few_sizes():

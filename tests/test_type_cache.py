@@ -18,7 +18,7 @@ class Encoder:
 
     def __call__(self, words):
         self.asked += words.tolist()
-        rows = torch.tensor(words.tolist(), dtype=torch.float32)
+        rows = torch.tensor([0, *words.tolist()], dtype=torch.float32)
         return WordTable(
             rows.reshape(-1, 1, 1).repeat(1, 2, 3), rows[:, None], rows[:, None, None], rows[:, None, None]
         )
@@ -26,6 +26,7 @@ class Encoder:
 
 def get(cache, words, encoder):
     table, rows = cache.get(numpy.asarray(words, dtype="uint64"), encoder)
+    assert all((part[0] == 0).all() for part in table)
     found = [part[torch.from_numpy(rows)].flatten(1)[:, 0].tolist() for part in table]
     assert found[0] == found[1] == found[2]
     return found[0]
@@ -50,7 +51,7 @@ def test_no_more_words_are_kept_than_fit():
     for first in range(0, 30, 3):
         get(cache, [first, first + 1, first + 2], encoder)
         assert len(cache._table.known) == len(cache._table.rows) <= 4
-        assert all(len(part) == 4 for part in cache._table.words)
+        assert all(len(part) == 5 for part in cache._table.words)
 
 
 def test_threads_share_a_table_that_is_too_small():
@@ -76,4 +77,4 @@ def test_order_of_words_does_not_matter():
     words = [5, 3, 9]
     get(cache, words, encoder)
     _, rows = cache.get(numpy.asarray(words[::-1], dtype="uint64"), encoder)
-    numpy.testing.assert_array_equal(rows, [2, 1, 0])
+    numpy.testing.assert_array_equal(rows, [3, 2, 1])
