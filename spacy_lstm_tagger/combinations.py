@@ -23,6 +23,8 @@ class Combinations:
         n_labels (Sequence[int]): Number of labels of each head.
         """
         self._n_labels = tuple(n_labels)
+        # What a step to the next label of each head adds to a code.
+        self._strides = numpy.cumprod([1, *self._n_labels[:0:-1]])[::-1]
         self._codes = numpy.asarray(codes, dtype="int64")
         if (numpy.diff(self._codes) <= 0).any():
             raise ValueError("Combinations of labels must be sorted, and each be there once.")
@@ -41,11 +43,11 @@ class Combinations:
         scores (List[numpy.ndarray]): Each head's logits, float32, shape (n_tokens, n_labels); changed in place.
         RETURNS (numpy.ndarray): The labels, which have the highest scores now. int64, shape (n_tokens, n_heads).
         """
-        labels = numpy.stack([part.argmax(axis=1) for part in scores], axis=1)
+        labels = numpy.array([part.argmax(axis=1) for part in scores]).T
         if not len(self._codes) or len(scores) == 1:
             return labels
-        likeliest = numpy.ravel_multi_index(labels.T, self._n_labels)
-        places = numpy.searchsorted(self._codes, likeliest).clip(max=len(self._codes) - 1)
+        likeliest = labels @ self._strides
+        places = numpy.minimum(numpy.searchsorted(self._codes, likeliest), len(self._codes) - 1)
         rows = numpy.flatnonzero(self._codes[places] != likeliest)
         if not len(rows):
             return labels

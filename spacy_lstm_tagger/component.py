@@ -4,7 +4,7 @@ import warnings
 from collections import Counter
 from functools import partial
 from importlib.resources import files
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
@@ -180,6 +180,7 @@ class LSTMTaggerPipe(TrainablePipe):
         self.store_confidence = store_confidence
         self._values: Dict[str, numpy.ndarray] = {}
         self._combinations = Combinations([], [])
+        self._columns: List[slice] = []
         if pretrained is not None:
             with pretrained_directory(pretrained) as directory:
                 # A pipeline that was saved with it has all it needs.
@@ -402,7 +403,7 @@ class LSTMTaggerPipe(TrainablePipe):
     def _score(self, docs: Sequence[Doc]) -> Iterator[Tuple[numpy.ndarray, List[numpy.ndarray], numpy.ndarray]]:
         """Yield tokens, counted from the first doc's first token on, each head's scores for them, and their labels."""
         for tokens, logits in score_tokens(self.model, docs):
-            (parts,) = self._split_members(logits)
+            parts = [logits[:, columns] for columns in self._columns]
             labels = self._combinations.reconcile(parts)
             yield tokens, parts, labels
 
@@ -535,12 +536,10 @@ class LSTMTaggerPipe(TrainablePipe):
             self.cfg["temperatures"] = dict(learned.get("temperatures", {}))
 
     def _split_members(self, logits: numpy.ndarray) -> List[List[numpy.ndarray]]:
-        """Split logits that stand side by side into one array a head, for each of the network's members and samples:
-        several in training, one that stands for all in prediction."""
-        n_labels = [len(labels) for labels in self.cfg["labels"].values()]
-        n_members = logits.shape[1] // sum(n_labels)
-        parts = [part.T for part in split(logits.T, n_labels * n_members)]
-        return split(parts, [len(n_labels)] * n_members)
+        """Split logits of training, which stand side by side, into one array a head, for each of the network's members
+        and samples."""
+        members = numpy.split(logits, logits.shape[1] // self._columns[-1].stop, axis=1)
+        return [[member[:, columns] for columns in self._columns] for member in members]
 
     @property
     def _maps_tags(self) -> bool:
@@ -558,6 +557,8 @@ class LSTMTaggerPipe(TrainablePipe):
         self.cfg["combinations"] = list(combinations)
         self.cfg["temperatures"] = {}
         n_labels = [len(names) for names in self.cfg["labels"].values()]
+        # For each head, where its scores stand among those of all.
+        self._columns = [slice(end - n, end) for n, end in zip(n_labels, accumulate(n_labels))]
         self._combinations = Combinations(combinations if self.cfg["consistent_labels"] else [], n_labels)
         by_layer = {layer: [*names, WHITESPACE[layer]] for layer, names in self.cfg["labels"].items()}
         if self._maps_tags:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .network import LSTMLayer, LSTMTagger, Member, WordTypes
-from .steps import ROWS_PER_PRODUCT, ROWS_PER_PRODUCT_BLOCK, FusedLSTMs, Layout, LSTMs, SteppedLSTMs
+from .steps import ROWS_PER_PRODUCT, ROWS_PER_PRODUCT_BLOCK, FusedLSTMs, Layout, LSTMs, Selection, SteppedLSTMs
 
 # How many plans are kept, each for a window of another length alone. It takes a tenth of a sentence's time.
 PLANS = 128
@@ -43,19 +43,19 @@ class Plan(NamedTuple):
     tokens (numpy.ndarray): For each LSTM and cell, in the order in which the first layer reads, the word there, or -1.
         int64, shape (n_lstms * n_cells,).
     lstms (numpy.ndarray): Which LSTM that is. int64, same shape.
-    below (Tensor): For each LSTM of other layers and cell the state of the layer below. Shape (n_lstms, n_cells).
+    below (Optional[Selection]): The states of the layer below that other layers read, if there are any.
     found (numpy.ndarray): For each cell the states of all LSTMs that have just read it, among those that they return.
         int64, shape (n_cells, n_lstms).
-    neighbours (numpy.ndarray): For each cell the last word, its own, and the next word, or -1. int64, shape (n_cells,
-        3).
+    words (numpy.ndarray): For each cell what heads see: its word, with convolutions between the last and the next word,
+        or -1. int64, shape (n_cells, 1 or 3).
     """
 
     layout: Layout
     tokens: numpy.ndarray
     lstms: numpy.ndarray
-    below: Tensor
+    below: Optional[Selection]
     found: numpy.ndarray
-    neighbours: numpy.ndarray
+    words: numpy.ndarray
 
 
 class Hidden(NamedTuple):
@@ -155,17 +155,21 @@ class TaggingNetwork:
         n_cells, n_lstms = len(layout.tokens), self._n_members * self._n_directions
         # For each LSTM and step the cell that it reads. shape: (n_lstms, n_cells)
         cells = numpy.tile([numpy.arange(n_cells), layout.mirror][: self._n_directions], (self._n_members, 1))
+        below = cells * self._n_members + numpy.arange(n_lstms)[:, None] // self._n_directions
         order = self._lstms[0].order(layout)
-        lstms = numpy.arange(n_lstms)[:, None]
-        tokens, last = layout.tokens, layout.positions[layout.mirror] == 0
-        neighbours = [numpy.where(layout.positions > 0, tokens - 1, -1), tokens, numpy.where(last, -1, tokens + 1)]
+        tokens = layout.tokens
+        words = tokens[:, None]
+        if self._convolutions:
+            is_first, is_last = layout.positions == 0, layout.positions[layout.mirror] == 0
+            around = [numpy.where(is_first, -1, tokens - 1), tokens, numpy.where(is_last, -1, tokens + 1)]
+            words = numpy.stack(around, axis=1)
         return Plan(
             layout=layout,
             tokens=tokens[cells].ravel()[order],
             lstms=order // n_cells,
-            below=to_tensor(cells * self._n_members + lstms // self._n_directions, self._bias),
+            below=self._lstms[1].choose_states(below, layout) if len(self._lstms) > 1 else None,
             found=layout.find_states(cells).T,
-            neighbours=numpy.stack(neighbours, axis=1),
+            words=words,
         )
 
     def encode(self, types: WordTypes) -> WordTable:
@@ -200,11 +204,15 @@ class TaggingNetwork:
         """
         n_inputs, n_lstms = table.inputs.shape[1], plan.found.shape[1]
         words = to_tensor(rows[plan.tokens] * n_inputs + plan.lstms * n_inputs // n_lstms, table.scores)
-        hidden = table.vectors.index_select(0, to_tensor(rows[plan.layout.tokens], table.scores))
         states = self._lstms[0].read_words(table.inputs.flatten(0, 1), words, plan.layout)
+        hidden = table.vectors
+        if self._is_residual[0]:
+            hidden = hidden.index_select(0, to_tensor(rows[plan.layout.tokens], hidden))
         for layer, is_residual in zip(self._lstms[1:], self._is_residual):
-            below = states.index_select(0, to_tensor(plan.found.ravel(), states)).view(*hidden.shape[:2], -1)
+            found = to_tensor(plan.found.ravel(), states)
+            below = states.index_select(0, found).view(len(plan.found), self._n_members, -1)
             hidden = below.add_(hidden) if is_residual else below
+            assert plan.below is not None
             states = layer.read_states(hidden.flatten(0, 1), plan.below, plan.layout)
         return Hidden(states, hidden)
 
@@ -216,8 +224,7 @@ class TaggingNetwork:
         :returns: logits, the heads side by side. *Shape:* ``(n_wanted, n_labels)``
         """
         filled = in_blocks(cells, ROWS_PER_PRODUCT_BLOCK if len(cells) <= ROWS_PER_PRODUCT else ROWS_PER_PRODUCT)
-        # shape: (n_cells, 3)
-        words = rows[plan.neighbours[filled]]
+        words = rows[plan.words[filled]]
         seen = hidden.states.index_select(0, to_tensor(plan.found[filled].ravel(), hidden.states))
         seen = seen.view(len(filled), -1)
         if self._is_residual[-1]:
@@ -226,7 +233,7 @@ class TaggingNetwork:
             places = to_tensor(3 * words + numpy.arange(3), seen)
             convolved = functional.embedding_bag(places, table.parts.flatten(0, 1), mode="sum").relu_()
             seen = torch.cat([seen, convolved.to(self._precision)], 1)
-        scores = table.scores.index_select(0, to_tensor(words[:, 1], seen))
+        scores = table.scores.index_select(0, to_tensor(words[:, words.shape[1] // 2], seen))
         return scores.add_(seen @ self._head)[: len(cells)]
 
     def _spell(self, characters: Tensor) -> Optional[Tensor]:

@@ -12,6 +12,7 @@ a processor with AMX it takes six tenths of the time of the first; without, it t
 from abc import ABC, abstractmethod
 from copy import deepcopy
 from heapq import heapreplace
+from itertools import accumulate
 from typing import Callable, Iterable, Iterator, List, NamedTuple, Optional, Sequence
 
 import numpy
@@ -68,6 +69,18 @@ class Layout(NamedTuple):
         return first * len(cells) + lstms * numpy.repeat(sizes, sizes)[cells] + cells - first
 
 
+class Selection(NamedTuple):
+    """States of the layer below that LSTMs read.
+
+    rows (Tensor): For each LSTM and cell, at times without cells that only fill a step, the row of these states. Shape
+        (n_lstms, n_rows).
+    sizes (List[int]): How many of the rows are those of each step.
+    """
+
+    rows: Tensor
+    sizes: List[int]
+
+
 class LSTMs(ABC):
     """LSTMs that read the same windows: those of a layer, in both directions and in all members."""
 
@@ -120,11 +133,20 @@ class LSTMs(ABC):
         """
 
     @abstractmethod
-    def read_states(self, states: Tensor, places: Tensor, layout: Layout) -> Tensor:
+    def choose_states(self, places: numpy.ndarray, layout: Layout) -> Selection:
+        """Prepare to read states of the layer below.
+
+        places (numpy.ndarray): For each LSTM and cell a row of these states. int64, shape (n_lstms, n_cells).
+        layout (Layout): The layout.
+        RETURNS (Selection): What :meth:`read_states` needs.
+        """
+
+    @abstractmethod
+    def read_states(self, states: Tensor, selection: Selection, layout: Layout) -> Tensor:
         """Read states of the layer below.
 
         :param states: those of all its LSTMs. *Shape:* ``(n_cells * n_members, n_directions * units)``
-        :param places: for each LSTM and cell the row there. *Shape:* ``(n_lstms, n_cells)``
+        :param selection: what :meth:`choose_states` returned.
         :returns: as in :meth:`read_words`.
         """
 
@@ -184,26 +206,28 @@ class FusedLSTMs(LSTMs):
         return closed
 
     def read_words(self, words: Tensor, places: Tensor, layout: Layout) -> Tensor:
-        states = []
-        for lstm, rows in zip(self._lstms, places.view(len(self._lstms), -1)):
-            inputs = words.index_select(0, rows)
-            states.append(lstm(inputs.view(len(layout.sizes), layout.sizes[0], -1)))
-        return torch.stack(states, 1).flatten(0, 2)
+        inputs = words.index_select(0, places).view(len(self._lstms), len(layout.sizes), layout.sizes[0], -1)
+        return torch.stack([lstm(part) for lstm, part in zip(self._lstms, inputs)], 1).flatten(0, 2)
 
-    def read_states(self, states: Tensor, places: Tensor, layout: Layout) -> Tensor:
-        widened = _widen(states)
-        widened.unflatten(0, (len(layout.tokens), -1))[..., -1] = torch.from_numpy(layout.tokens < 0).unsqueeze(1)
-        return self.read_words(widened, places, layout)
+    def choose_states(self, places: numpy.ndarray, layout: Layout) -> Selection:
+        # A row is added for cells without a word.
+        rows = numpy.where(layout.tokens < 0, places.max() + 1, places)
+        return Selection(torch.from_numpy(rows), layout.sizes)
+
+    def read_states(self, states: Tensor, selection: Selection, layout: Layout) -> Tensor:
+        rows = _widen(states, n_rows=1)
+        rows[-1, -1] = 1
+        return self.read_words(rows, selection.rows.flatten(), layout)
 
     @staticmethod
     def as_states(columns: Tensor, hidden_width: int) -> Tensor:
         return columns
 
 
-def _widen(inputs: Tensor) -> Tensor:
+def _widen(inputs: Tensor, n_rows: int = 0) -> Tensor:
     """RETURNS (Tensor): The same with one or two columns of zeros: an odd number of columns takes oneDNN five times as
-    long."""
-    return functional.pad(inputs, (0, 2 - inputs.shape[-1] % 2))
+    long. Rows of zeros may follow."""
+    return functional.pad(inputs, (0, 2 - inputs.shape[-1] % 2, 0, n_rows))
 
 
 def _add_input_to_forget(lstm: nn.LSTM) -> nn.LSTM:
@@ -337,37 +361,48 @@ class SteppedLSTMs(LSTMs):
         return torch.baddbmm(self._biases, inputs, self._inputs, out=out)
 
     def read_words(self, words: Tensor, places: Tensor, layout: Layout) -> Tensor:
-        n_lstms = len(self._recurrent)
+        n_lstms, _, width = self._recurrent.shape
 
         def read() -> Iterator[Tensor]:
-            scratch = words.new_empty(n_lstms * max(ROWS_PER_PRODUCT, layout.sizes[0]), words.shape[1])
+            scratch = words.new_empty(n_lstms * max(ROWS_PER_PRODUCT, layout.sizes[0]), width)
             first = 0
             for part in _in_parts(layout.sizes):
                 n_rows = n_lstms * sum(part)
                 gates = torch.index_select(words, 0, places[first : first + n_rows], out=scratch[:n_rows])
-                first += n_rows
                 for step in gates.split([n_lstms * size for size in part]):
                     yield step.unflatten(0, (n_lstms, -1))
+                first += n_rows
 
         return take_steps(read(), self._recurrent, layout.sizes)
 
-    def read_states(self, states: Tensor, places: Tensor, layout: Layout) -> Tensor:
+    def choose_states(self, places: numpy.ndarray, layout: Layout) -> Selection:
+        is_word = layout.tokens >= 0
+        rows = numpy.pad(places[:, is_word], ((0, 0), (0, 2 * ROWS_PER_PRODUCT_BLOCK)), "edge")
+        sizes = numpy.asarray(layout.sizes)
+        n_words = numpy.add.reduceat(is_word, numpy.cumsum(sizes) - sizes, dtype="int64")
+        return Selection(torch.from_numpy(rows).to(self._recurrent.device), n_words.tolist())
+
+    def read_states(self, states: Tensor, selection: Selection, layout: Layout) -> Tensor:
         n_lstms, _, width = self._recurrent.shape
-        places = functional.pad(places, (0, ROWS_PER_PRODUCT_BLOCK))
 
         def read() -> Iterator[Tensor]:
-            n_rows = max(ROWS_PER_PRODUCT, layout.sizes[0]) + ROWS_PER_PRODUCT_BLOCK
+            n_rows = max(ROWS_PER_PRODUCT, layout.sizes[0]) + 2 * ROWS_PER_PRODUCT_BLOCK
             scratch = states.new_empty(n_lstms * n_rows, width)
+            sizes = iter(layout.sizes)
             first = 0
-            for part in _in_parts(layout.sizes):
-                n_rows = -(-sum(part) // ROWS_PER_PRODUCT_BLOCK) * ROWS_PER_PRODUCT_BLOCK
-                inputs = states.index_select(0, places[:, first : first + n_rows].flatten())
+            for part in _in_parts(selection.sizes):
+                starts = list(accumulate(part, initial=0))
+                # Words come first in a step. What fills it is read in the words after them.
+                ends = [start + size for start, size in zip(starts[:-1], sizes)]
+                n_rows = -(-max(ends) // ROWS_PER_PRODUCT_BLOCK) * ROWS_PER_PRODUCT_BLOCK
+                inputs = states.index_select(0, selection.rows[:, first : first + n_rows].flatten())
                 gates = scratch[: n_lstms * n_rows].view(n_lstms, n_rows, width)
                 self.weigh(inputs.view(n_lstms, n_rows, -1), out=gates)
-                first += sum(part)
-                # Copies, so that strides of the steps' products depend on their size alone.
-                for step in gates.split([*part, n_rows - sum(part)], 1)[: len(part)]:
-                    yield step.contiguous()
+                for start, end in zip(starts, ends):
+                    # A copy, since it is overwritten, and the strides of products must depend on their size alone.
+                    step = gates[:, start:end]
+                    yield step.clone(memory_format=torch.contiguous_format) if len(part) > 1 else step.contiguous()
+                first += starts[-1]
 
         return take_steps(read(), self._recurrent, layout.sizes)
 

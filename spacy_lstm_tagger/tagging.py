@@ -66,7 +66,7 @@ class FastPath:
     def prepare(self, model: TaggerModel, vocab: Vocab) -> Prepared:
         """RETURNS (Prepared): What belongs to the model's present weights and the vocab's present vectors."""
         prepared = self._prepared
-        device = next(get_network(model).parameters()).device
+        device = get_network(model).encoder.word.weight.device
         precision = choose_precision(model.attrs["mixed_precision"], device)
         version = (get_shim(model).version, id(vocab.vectors), precision)
         if prepared is None or prepared.version != version:
@@ -96,16 +96,15 @@ def score_tokens(model: TaggerModel, docs: Sequence[Doc]) -> Iterator[Tuple[nump
     with torch.inference_mode():
         vocab = docs[0].vocab
         _, network, cache = model.attrs["fast_path"].prepare(model, vocab)
-        orths, types = numpy.unique(windows.orths, return_inverse=True)
-        table, rows = cache.get(orths, partial(_encode, model, vocab, network))
-        rows = numpy.append(rows[types], 0)
+        table, rows = cache.get(windows.orths, partial(_encode, model, vocab, network))
+        rows = numpy.append(rows, 0)
         of_cells = numpy.append(windows.targets, -1)
         portion = ON_GPU if table.scores.is_cuda else FUSED if network.fused else STEPPED
         for starts, lengths in _group_by_length(windows.lengths, portion):
             plan = network.plan(starts, lengths)
             hidden = network.read(table, rows, plan)
             targets = of_cells[plan.layout.tokens]
-            wanted = numpy.flatnonzero(targets >= 0)
+            (wanted,) = (targets >= 0).nonzero()
             for first in range(0, len(wanted), portion.tokens):
                 cells = wanted[first : first + portion.tokens]
                 logits = network.score(table, rows, plan, hidden, cells)

@@ -9,6 +9,9 @@ from .inference import WordTable
 
 Encode = Callable[[numpy.ndarray], WordTable]
 
+# It takes less time to look up so many words than to find which of them are the same.
+FEW = 256
+
 
 class Table(NamedTuple):
     """A table of bounded size, the first rows of which are in use.
@@ -24,7 +27,7 @@ class Table(NamedTuple):
 
     def find(self, words: numpy.ndarray) -> Tuple[numpy.ndarray, numpy.ndarray]:
         """RETURNS (Tuple[numpy.ndarray, numpy.ndarray]): Each word's row, and whether it has one."""
-        places = numpy.searchsorted(self.known, words).clip(max=len(self.known) - 1)
+        places = numpy.minimum(numpy.searchsorted(self.known, words), len(self.known) - 1)
         return self.rows[places], self.known[places] == words
 
 
@@ -43,16 +46,21 @@ class TypeCache:
     def get(self, words: numpy.ndarray, encode: Encode) -> Tuple[WordTable, numpy.ndarray]:
         """Find words, encoding those that are new.
 
-        :param words: distinct hashes, at least one. *Shape:* ``(n_words,)``, uint64
-        :param encode: computes the table of words, with a row for no word, and then one for each.
+        :param words: hashes, at least one. *Shape:* ``(n_words,)``, uint64
+        :param encode: computes the table of distinct words, with a row for no word, and then one for each.
         :returns: a table, and each word's row in it. The first row is that of no word. *Shape:* ``(n_words,)``, int64
         """
-        if len(words) > self._size:
-            return encode(words), numpy.arange(1, 1 + len(words))
         table = self._table
-        if table is None or not table.find(words)[1].all():
-            table = self._add(words, encode)
-        return table.words, table.find(words)[0]
+        if table is not None and len(words) <= FEW:
+            rows, are_known = table.find(words)
+            if are_known.all():
+                return table.words, rows
+        distinct, places = numpy.unique(words, return_inverse=True)
+        if len(distinct) > self._size:
+            return encode(distinct), 1 + places
+        if table is None or not table.find(distinct)[1].all():
+            table = self._add(distinct, encode)
+        return table.words, table.find(distinct)[0][places]
 
     def _add(self, words: numpy.ndarray, encode: Encode) -> Table:
         with self._lock:

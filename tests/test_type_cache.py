@@ -77,4 +77,4 @@ def test_order_of_words_does_not_matter():
     words = [5, 3, 9]
     get(cache, words, encoder)
     _, rows = cache.get(numpy.asarray(words[::-1], dtype="uint64"), encoder)
-    numpy.testing.assert_array_equal(rows, [3, 2, 1])
+    numpy.testing.assert_array_equal(rows, [3, 1, 2])
