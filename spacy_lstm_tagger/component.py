@@ -313,9 +313,8 @@ class LSTMTaggerPipe(TrainablePipe):
         heads = list(self.cfg["labels"])
         columns = dict(zip(heads, numpy.concatenate([prediction.labels for prediction in predictions]).T))
         # Where there is no head for UPOS, the tag map has a value for each fine-grained tag.
-        own = numpy.stack(
-            [values[columns[layer if layer in columns else "tag"]] for layer, values in self._values.items()], axis=1
-        )
+        by_layer = [values[columns[layer if layer in columns else "tag"]] for layer, values in self._values.items()]
+        own = numpy.array(by_layer).T
         values = own
         if not self.cfg["overwrite"]:
             current = numpy.concatenate([doc.to_array(attributes).reshape(-1, len(attributes)) for doc in docs])

@@ -168,7 +168,7 @@ class TaggingNetwork:
             tokens=tokens[cells].ravel()[order],
             lstms=order // n_cells,
             below=self._lstms[1].choose_states(below, layout) if len(self._lstms) > 1 else None,
-            found=layout.find_states(cells).T,
+            found=layout.find_states(cells).T.copy(),
             words=words,
         )
 

@@ -66,15 +66,13 @@ class FastPath:
     def prepare(self, model: TaggerModel, vocab: Vocab) -> Prepared:
         """RETURNS (Prepared): What belongs to the model's present weights and the vocab's present vectors."""
         prepared = self._prepared
-        device = get_network(model).encoder.word.weight.device
-        precision = choose_precision(model.attrs["mixed_precision"], device)
-        version = (get_shim(model).version, id(vocab.vectors), precision)
+        mixed = model.attrs["mixed_precision"]
+        version = (get_shim(model).version, id(vocab.vectors), mixed)
         if prepared is None or prepared.version != version:
-            network = TaggingNetwork(
-                cast(LSTMTagger, get_shim(model).as_stored()),
-                precision,
-                fused=precision is torch.bfloat16 and has_amx(device),
-            )
+            weights = cast(LSTMTagger, get_shim(model).as_stored())
+            device = weights.encoder.word.weight.device
+            precision = choose_precision(mixed, device)
+            network = TaggingNetwork(weights, precision, fused=precision is torch.bfloat16 and has_amx(device))
             prepared = self._prepared = Prepared(version, network, TypeCache(self._cache_size))
         return prepared
 

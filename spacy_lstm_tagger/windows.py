@@ -37,8 +37,9 @@ def cut_windows(docs: Sequence[Doc], size: int, overlap: int) -> Windows:
     # shape: (n_tokens, 3)
     table = numpy.concatenate(attributes) if docs else numpy.zeros((0, 3), "uint64")
     begins = table[:, 2] == 1
-    begins[_starts(numpy.asarray([len(doc) for doc in docs if len(doc)], dtype="int64"))] = True
-    tokens = numpy.flatnonzero(table[:, 1] == 0)
+    # The first token of each doc that has any.
+    begins[list(accumulate((len(doc) for doc in docs if len(doc)), initial=0))[:-1]] = True
+    (tokens,) = (table[:, 1] == 0).nonzero()
     sentence_lengths = numpy.bincount(numpy.cumsum(begins)[tokens])
     sentence_lengths = sentence_lengths[sentence_lengths > 0]
     if sentence_lengths.max(initial=0) <= size:
