@@ -434,17 +434,21 @@ def take_steps(inputs: Iterable[Tensor], recurrent: Tensor, sizes: List[int]) ->
     double_cell = torch.zeros(n_lstms, sizes[0], units, device=recurrent.device)
     hidden: Optional[Tensor] = None
     for gates, step_states, size in zip(inputs, states.split([n_lstms * size for size in sizes]), sizes):
+        if hidden is None or size < hidden.shape[1]:
+            hidden = None if hidden is None else hidden[:, :size].contiguous()
+            double_cell = double_cell[:, :size]
+            opened = double_cell.new_empty(n_lstms, size, 4 * units)
+            input_gate, forget_gate, output_gate, candidate = opened.unflatten(2, (4, units)).unbind(2)
+            opened_cell = double_cell.new_empty(n_lstms, size, units)
         if hidden is not None:
-            if size < hidden.shape[1]:
-                hidden, double_cell = hidden[:, :size].contiguous(), double_cell[:, :size]
             gates.baddbmm_(hidden, recurrent)
         # A sigmoid takes a sixth of the time of a tanh, and tanh(x) = 2 * sigmoid(2 * x) - 1. The weights of the
         # candidate are doubled for it, and so is the cell's state. float32 takes less time than bfloat16.
-        opened = gates.float().sigmoid_().view(n_lstms, size, 4, units)
-        input_gate, forget_gate, output_gate, candidate = opened.unbind(2)
+        torch.sigmoid(gates.float(), out=opened)
         double_cell.mul_(forget_gate).addcmul_(input_gate, candidate, value=4).sub_(input_gate, alpha=2)
+        torch.sigmoid(double_cell, out=opened_cell)
         hidden = step_states.view(n_lstms, size, units)
-        torch.addcmul(output_gate, output_gate, double_cell.sigmoid(), value=-2, out=hidden)
+        torch.addcmul(output_gate, output_gate, opened_cell, value=-2, out=hidden)
     return states
 
 
