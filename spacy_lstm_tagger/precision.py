@@ -22,5 +22,6 @@ def computes_bfloat16(device: torch.device) -> bool:
 
 
 def has_amx(device: torch.device) -> bool:
-    """RETURNS (bool): Whether the device is a processor with AMX, instructions for products of matrices in bfloat16."""
-    return device.type == "cpu" and bool(torch.cpu._is_amx_tile_supported())
+    """RETURNS (bool): Whether the device is a processor with AMX, instructions for products of matrices in bfloat16,
+    that oneDNN may use."""
+    return device.type == "cpu" and bool(torch.cpu._is_amx_tile_supported()) and computes_bfloat16(device)

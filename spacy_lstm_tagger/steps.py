@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .precision import has_amx
 from .windows import numbers_within
 
 # A matrix product of few rows, and the rest of a row that does not fill a register, are computed by other kernels,
@@ -242,14 +243,14 @@ def _add_input_to_forget(lstm: nn.LSTM) -> nn.LSTM:
 
 def _pack(lstm: nn.LSTM) -> Callable[[Tensor], Tensor]:
     """Arrange an LSTM's weights as oneDNN reads them. `nn.LSTM` does so in each call, which takes half of the time of
-    a sentence, but torch's operation for it is not public: without it, this is `nn.LSTM`.
+    a sentence, but torch's operation for it is not public. Without it, or without AMX, this is `nn.LSTM`.
 
     RETURNS (Callable[[Tensor], Tensor]): From inputs to states. Shape (n_steps, n_rows, width), and width the units.
     """
     from_input, from_state, input_bias, state_bias = (weight.detach() for weight in lstm.all_weights[0])
     units = lstm.hidden_size
     arrange = getattr(torch.ops.mkldnn, "_reorder_mkldnn_rnn_layer_weight", None)
-    if arrange is None or not torch.backends.mkldnn.is_available():
+    if arrange is None or not has_amx(from_input.device):
         return lambda inputs: lstm(inputs)[0]
     from_input, from_state = arrange(from_input, from_state, units, False, True, False)
 

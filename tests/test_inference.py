@@ -49,9 +49,17 @@ WAYS = [
 ]
 
 
+def products_are_the_same_for_fewer_rows():
+    """Not so in MKL on processors of Intel's with AVX2 alone."""
+    states, weights = torch.randn(128, 128), torch.randn(128, 512)
+    return torch.equal((states @ weights)[:64], states[:64] @ weights)
+
+
 @pytest.mark.parametrize("precision, fused", WAYS)
 @pytest.mark.parametrize("hidden_width", [20, 96, 128])
 def test_a_window_has_the_same_bits_alone_and_among_others(hidden_width, precision, fused):
+    if precision is torch.float32 and not products_are_the_same_for_fewer_rows():
+        pytest.skip("This processor's matrix products have other bits for fewer rows.")
     sizes = {**RICH, "hidden_width": hidden_width}
     network, types = make(sizes), make_types(sizes)
     lengths = numpy.repeat(LENGTHS, 9)
