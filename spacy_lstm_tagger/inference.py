@@ -6,8 +6,8 @@ convolutions around it and in the scores. steps.py has the LSTMs. Where spaCy's 
 (one with AMX) 166,000.
 """
 
-from functools import lru_cache
-from typing import NamedTuple, Optional, Type, cast
+from functools import cache
+from typing import List, NamedTuple, Optional, Type, cast
 
 import numpy
 import torch
@@ -17,8 +17,8 @@ from torch.nn import functional
 from .network import LSTMLayer, LSTMTagger, Member, WordTypes
 from .steps import ROWS_PER_PRODUCT, ROWS_PER_PRODUCT_BLOCK, FusedLSTMs, Layout, LSTMs, Selection, SteppedLSTMs
 
-# How many plans are kept, each for a window of another length alone. It takes a tenth of a sentence's time.
-PLANS = 128
+# A window alone of up to so many words is planned once: it takes a tenth of the time of a sentence of 12.
+LONGEST_KEPT = 128
 
 
 class WordTable(NamedTuple):
@@ -43,7 +43,7 @@ class Plan(NamedTuple):
     tokens (numpy.ndarray): For each LSTM and cell, in the order in which the first layer reads, the word there, or -1.
         int64, shape (n_lstms * n_cells,).
     lstms (numpy.ndarray): Which LSTM that is. int64, same shape.
-    below (Optional[Selection]): The states of the layer below that other layers read, if there are any.
+    below (List[Selection]): For each layer but the first, the states of the layer below that it reads.
     found (numpy.ndarray): For each cell the states of all LSTMs that have just read it, among those that they return.
         int64, shape (n_cells, n_lstms).
     words (numpy.ndarray): For each cell what heads see: its word, with convolutions between the last and the next word,
@@ -53,7 +53,7 @@ class Plan(NamedTuple):
     layout: Layout
     tokens: numpy.ndarray
     lstms: numpy.ndarray
-    below: Optional[Selection]
+    below: List[Selection]
     found: numpy.ndarray
     words: numpy.ndarray
 
@@ -62,7 +62,7 @@ class Hidden(NamedTuple):
     """What a network has read.
 
     states (Tensor): Those of the last layer, in the order in which it returns them.
-    below (Tensor): What a residual layer adds to them. Shape (n_cells, n_members, n_directions * units).
+    below (Tensor): What it adds to them if it is residual. Shape (n_cells, n_members, n_directions * units).
     """
 
     states: Tensor
@@ -103,7 +103,7 @@ class TaggingNetwork:
         :param fused: whether oneDNN takes the LSTMs' steps.
         """
         sizes = network.sizes
-        self._plan_one = lru_cache(PLANS)(lambda length: self._plan(numpy.zeros(1, "int64"), numpy.asarray([length])))
+        self._plan_one = cache(lambda length: self._plan(numpy.zeros(1, "int64"), numpy.asarray([length])))
         self._precision = precision
         self._n_members = sizes.n_members
         self._n_directions = 2 if sizes.bidirectional else 1
@@ -146,7 +146,7 @@ class TaggingNetwork:
         lengths (numpy.ndarray): The windows' lengths, the longest first, all above 0. int64, same shape.
         RETURNS (Plan): The plan.
         """
-        if len(lengths) == 1 and starts[0] == 0:
+        if len(lengths) == 1 and starts[0] == 0 and lengths[0] <= LONGEST_KEPT:
             return self._plan_one(int(lengths[0]))
         return self._plan(starts, lengths)
 
@@ -167,7 +167,7 @@ class TaggingNetwork:
             layout=layout,
             tokens=tokens[cells].ravel()[order],
             lstms=order // n_cells,
-            below=self._lstms[1].choose_states(below, layout) if len(self._lstms) > 1 else None,
+            below=[layer.choose_states(below, layout) for layer in self._lstms[1:]],
             found=layout.find_states(cells).T.copy(),
             words=words,
         )
@@ -208,12 +208,11 @@ class TaggingNetwork:
         hidden = table.vectors
         if self._is_residual[0]:
             hidden = hidden.index_select(0, to_tensor(rows[plan.layout.tokens], hidden))
-        for layer, is_residual in zip(self._lstms[1:], self._is_residual):
+        for layer, is_residual, selection in zip(self._lstms[1:], self._is_residual, plan.below):
             found = to_tensor(plan.found.ravel(), states)
             below = states.index_select(0, found).view(len(plan.found), self._n_members, -1)
             hidden = below.add_(hidden) if is_residual else below
-            assert plan.below is not None
-            states = layer.read_states(hidden.flatten(0, 1), plan.below, plan.layout)
+            states = layer.read_states(hidden.flatten(0, 1), selection, plan.layout)
         return Hidden(states, hidden)
 
     def score(self, table: WordTable, rows: numpy.ndarray, plan: Plan, hidden: Hidden, cells: numpy.ndarray) -> Tensor:
