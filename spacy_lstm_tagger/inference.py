@@ -233,6 +233,8 @@ class TaggingNetwork:
             convolved = functional.embedding_bag(places, table.parts.flatten(0, 1), mode="sum").relu_()
             seen = torch.cat([seen, convolved.to(self._precision)], 1)
         scores = table.scores.index_select(0, to_tensor(words[:, words.shape[1] // 2], seen))
+        if self._precision is torch.float32:
+            return scores.addmm_(seen, self._head)[: len(cells)]
         return scores.add_(seen @ self._head)[: len(cells)]
 
     def _spell(self, characters: Tensor) -> Optional[Tensor]:
