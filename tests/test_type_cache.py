@@ -2,12 +2,13 @@ import random
 import threading
 
 import numpy
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_lstm_tagger.inference import WordTable
-from spacy_lstm_tagger.type_cache import TypeCache
+from spacy_lstm_tagger.type_cache import FEW, TypeCache
 
 
 class Encoder:
@@ -32,11 +33,12 @@ def get(cache, words, encoder):
     return found[0]
 
 
-@given(st.integers(0, 8), st.lists(st.sets(st.integers(0, 12), min_size=1), max_size=12))
-def test_rows_are_those_of_the_encoder(size, batches):
+@pytest.mark.parametrize("repeat", [1, FEW])
+@given(st.integers(0, 8), st.lists(st.lists(st.integers(1, 13), min_size=1), max_size=12))
+def test_rows_are_those_of_the_encoder(repeat, size, batches):
     cache, encoder = TypeCache(size), Encoder()
-    for batch in map(list, batches):
-        assert get(cache, batch, encoder) == batch
+    for batch in batches:
+        assert get(cache, batch * repeat, encoder) == batch * repeat
 
 
 def test_a_word_is_encoded_once():
