@@ -48,7 +48,7 @@ class Combinations:
             return labels
         likeliest = labels @ self._strides
         places = numpy.minimum(numpy.searchsorted(self._codes, likeliest), len(self._codes) - 1)
-        rows = numpy.flatnonzero(self._codes[places] != likeliest)
+        (rows,) = (self._codes[places] != likeliest).nonzero()
         if not len(rows):
             return labels
         # shape: (n_combinations, n_rows)

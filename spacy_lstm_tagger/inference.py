@@ -44,8 +44,8 @@ class Plan(NamedTuple):
         int64, shape (n_lstms * n_cells,).
     lstms (numpy.ndarray): Which LSTM that is. int64, same shape.
     below (List[Selection]): For each layer but the first, the states of the layer below that it reads.
-    found (numpy.ndarray): For each cell the states of all LSTMs that have just read it, among those that they return.
-        int64, shape (n_cells, n_lstms).
+    found (Tensor): For each cell the states of all LSTMs that have just read it, among those that they return. Shape
+        (n_cells, n_lstms).
     words (numpy.ndarray): For each cell what heads see: its word, with convolutions between the last and the next word,
         or -1. int64, shape (n_cells, 1 or 3).
     """
@@ -54,7 +54,7 @@ class Plan(NamedTuple):
     tokens: numpy.ndarray
     lstms: numpy.ndarray
     below: List[Selection]
-    found: numpy.ndarray
+    found: Tensor
     words: numpy.ndarray
 
 
@@ -168,7 +168,7 @@ class TaggingNetwork:
             tokens=tokens[cells].ravel()[order],
             lstms=order // n_cells,
             below=[layer.choose_states(below, layout) for layer in self._lstms[1:]],
-            found=layout.find_states(cells).T.copy(),
+            found=to_tensor(layout.find_states(cells).T.copy(), self._bias),
             words=words,
         )
 
@@ -209,8 +209,7 @@ class TaggingNetwork:
         if self._is_residual[0]:
             hidden = hidden.index_select(0, to_tensor(rows[plan.layout.tokens], hidden))
         for layer, is_residual, selection in zip(self._lstms[1:], self._is_residual, plan.below):
-            found = to_tensor(plan.found.ravel(), states)
-            below = states.index_select(0, found).view(len(plan.found), self._n_members, -1)
+            below = states.index_select(0, plan.found.flatten()).view(len(plan.found), self._n_members, -1)
             hidden = below.add_(hidden) if is_residual else below
             states = layer.read_states(hidden.flatten(0, 1), selection, plan.layout)
         return Hidden(states, hidden)
@@ -224,10 +223,10 @@ class TaggingNetwork:
         """
         filled = in_blocks(cells, ROWS_PER_PRODUCT_BLOCK if len(cells) <= ROWS_PER_PRODUCT else ROWS_PER_PRODUCT)
         words = rows[plan.words[filled]]
-        seen = hidden.states.index_select(0, to_tensor(plan.found[filled].ravel(), hidden.states))
-        seen = seen.view(len(filled), -1)
+        wanted = to_tensor(filled, hidden.states)
+        seen = hidden.states.index_select(0, plan.found.index_select(0, wanted).flatten()).view(len(filled), -1)
         if self._is_residual[-1]:
-            seen.add_(hidden.below.index_select(0, to_tensor(filled, seen)).flatten(1))
+            seen.add_(hidden.below.index_select(0, wanted).flatten(1))
         if self._convolutions:
             places = to_tensor(3 * words + numpy.arange(3), seen)
             convolved = functional.embedding_bag(places, table.parts.flatten(0, 1), mode="sum").relu_()

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from copy import deepcopy
 from heapq import heapreplace
 from itertools import accumulate
-from typing import Callable, Iterable, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Callable, Iterable, Iterator, List, NamedTuple, Optional, Sequence, cast
 
 import numpy
 import torch
@@ -76,10 +76,13 @@ class Selection(NamedTuple):
     rows (Tensor): For each LSTM and cell, at times without cells that only fill a step, the row of these states. Shape
         (n_lstms, n_rows).
     sizes (List[int]): How many of the rows are those of each step.
+    ends (Optional[Tensor]): Columns that are added to the states, to tell which are not of a word. Shape (n_states,
+        any).
     """
 
     rows: Tensor
     sizes: List[int]
+    ends: Optional[Tensor] = None
 
 
 class LSTMs(ABC):
@@ -168,6 +171,10 @@ class FusedLSTMs(LSTMs):
     """
 
     def __init__(self, lstms: Sequence[nn.LSTM], precision: torch.dtype, *, reads_states: bool) -> None:
+        self._units = lstms[0].hidden_size
+        self._precision = precision
+        # Their inputs have this width, and one or two columns more.
+        self._width = lstms[0].input_size
         self._lstms = [_pack(_add_input_to_forget(lstm).to(precision)) for lstm in lstms]
 
     def lay_out(self, starts: numpy.ndarray, lengths: numpy.ndarray) -> Layout:
@@ -208,27 +215,31 @@ class FusedLSTMs(LSTMs):
 
     def read_words(self, words: Tensor, places: Tensor, layout: Layout) -> Tensor:
         inputs = words.index_select(0, places).view(len(self._lstms), len(layout.sizes), layout.sizes[0], -1)
-        return torch.stack([lstm(part) for lstm, part in zip(self._lstms, inputs)], 1).flatten(0, 2)
+        zeros = words.new_zeros(layout.sizes[0], self._units)
+        return torch.stack([lstm(part, zeros) for lstm, part in zip(self._lstms, inputs)], 1).flatten(0, 2)
 
     def choose_states(self, places: numpy.ndarray, layout: Layout) -> Selection:
-        # A row is added for cells without a word.
-        rows = numpy.where(layout.tokens < 0, places.max() + 1, places)
-        return Selection(torch.from_numpy(rows), layout.sizes)
+        n_states = 1 + places.max()
+        ends = torch.zeros(n_states, _n_added(self._width), dtype=self._precision)
+        ends[:, -1] = torch.from_numpy((layout.tokens < 0).repeat(n_states // len(layout.tokens)))
+        return Selection(torch.from_numpy(places.ravel()), layout.sizes, ends)
 
     def read_states(self, states: Tensor, selection: Selection, layout: Layout) -> Tensor:
-        rows = _widen(states, n_rows=1)
-        rows[-1, -1] = 1
-        return self.read_words(rows, selection.rows.flatten(), layout)
+        return self.read_words(torch.cat([states, cast(Tensor, selection.ends)], 1), selection.rows, layout)
 
     @staticmethod
     def as_states(columns: Tensor, hidden_width: int) -> Tensor:
         return columns
 
 
-def _widen(inputs: Tensor, n_rows: int = 0) -> Tensor:
-    """RETURNS (Tensor): The same with one or two columns of zeros: an odd number of columns takes oneDNN five times as
-    long. Rows of zeros may follow."""
-    return functional.pad(inputs, (0, 2 - inputs.shape[-1] % 2, 0, n_rows))
+def _widen(inputs: Tensor) -> Tensor:
+    """RETURNS (Tensor): The same with one or two columns of zeros."""
+    return functional.pad(inputs, (0, _n_added(inputs.shape[-1])))
+
+
+def _n_added(width: int) -> int:
+    """RETURNS (int): How many columns are added: an odd number of them all takes oneDNN five times as long."""
+    return 2 - width % 2
 
 
 def _add_input_to_forget(lstm: nn.LSTM) -> nn.LSTM:
@@ -241,29 +252,29 @@ def _add_input_to_forget(lstm: nn.LSTM) -> nn.LSTM:
     return widened
 
 
-def _pack(lstm: nn.LSTM) -> Callable[[Tensor], Tensor]:
+def _pack(lstm: nn.LSTM) -> Callable[[Tensor, Tensor], Tensor]:
     """Arrange an LSTM's weights as oneDNN reads them. `nn.LSTM` does so in each call, which takes half of the time of
     a sentence, but torch's operation for it is not public. Without it, or without AMX, this is `nn.LSTM`.
 
-    RETURNS (Callable[[Tensor], Tensor]): From inputs to states. Shape (n_steps, n_rows, width), and width the units.
+    RETURNS (Callable[[Tensor, Tensor], Tensor]): From inputs and the first state to states. Shape (n_steps, n_rows,
+        width), (n_rows, units) and (n_steps, n_rows, units).
     """
     from_input, from_state, input_bias, state_bias = (weight.detach() for weight in lstm.all_weights[0])
     units = lstm.hidden_size
     arrange = getattr(torch.ops.mkldnn, "_reorder_mkldnn_rnn_layer_weight", None)
     if arrange is None or not has_amx(from_input.device):
-        return lambda inputs: lstm(inputs)[0]
+        return lambda inputs, first: lstm(inputs, (first.unsqueeze(0), first.unsqueeze(0)))[0]
     from_input, from_state = arrange(from_input, from_state, units, False, True, False)
 
-    def read(inputs: Tensor) -> Tensor:
-        zeros = inputs.new_zeros(inputs.shape[1], units)
+    def read(inputs: Tensor, first: Tensor) -> Tensor:
         states, _, _, _ = torch.mkldnn_rnn_layer(
             inputs,
             from_input,
             from_state,
             input_bias,
             state_bias,
-            zeros,
-            zeros,
+            first,
+            first,
             reverse=False,
             batch_sizes=[],  # of a packed batch
             mode=2,  # an LSTM

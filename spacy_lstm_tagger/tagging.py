@@ -95,8 +95,8 @@ def score_tokens(model: TaggerModel, docs: Sequence[Doc]) -> Iterator[Tuple[nump
         vocab = docs[0].vocab
         _, network, cache = model.attrs["fast_path"].prepare(model, vocab)
         table, rows = cache.get(windows.orths, partial(_encode, model, vocab, network))
-        rows = numpy.append(rows, 0)
-        of_cells = numpy.append(windows.targets, -1)
+        rows = numpy.concatenate([rows, [0]])
+        of_cells = numpy.concatenate([windows.targets, [-1]])
         portion = ON_GPU if table.scores.is_cuda else FUSED if network.fused else STEPPED
         for starts, lengths in _group_by_length(windows.lengths, portion):
             plan = network.plan(starts, lengths)
