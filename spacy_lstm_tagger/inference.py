@@ -6,8 +6,7 @@ convolutions around it and in the scores. steps.py has the LSTMs. Where spaCy's 
 (one with AMX) 199,000.
 """
 
-from functools import cache
-from typing import List, NamedTuple, Optional, Type, cast
+from typing import Dict, List, NamedTuple, Optional, Type, cast
 
 import numpy
 import torch
@@ -103,7 +102,8 @@ class TaggingNetwork:
         :param fused: whether oneDNN takes the LSTMs' steps.
         """
         sizes = network.sizes
-        self._plan_one = cache(lambda length: self._plan(numpy.zeros(1, "int64"), numpy.asarray([length])))
+        # Those of windows alone, by length.
+        self._plans: Dict[int, Plan] = {}
         self._precision = precision
         self._n_members = sizes.n_members
         self._n_directions = 2 if sizes.bidirectional else 1
@@ -146,9 +146,12 @@ class TaggingNetwork:
         lengths (numpy.ndarray): The windows' lengths, the longest first, all above 0. int64, same shape.
         RETURNS (Plan): The plan.
         """
-        if len(lengths) == 1 and starts[0] == 0 and lengths[0] <= LONGEST_KEPT:
-            return self._plan_one(int(lengths[0]))
-        return self._plan(starts, lengths)
+        longest = int(lengths[0])
+        if len(lengths) > 1 or starts[0] > 0 or longest > LONGEST_KEPT:
+            return self._plan(starts, lengths)
+        if longest not in self._plans:
+            self._plans[longest] = self._plan(starts, lengths)
+        return self._plans[longest]
 
     def _plan(self, starts: numpy.ndarray, lengths: numpy.ndarray) -> Plan:
         layout = self._lstms[0].lay_out(starts, lengths)
@@ -232,7 +235,7 @@ class TaggingNetwork:
             convolved = functional.embedding_bag(places, table.parts.flatten(0, 1), mode="sum").relu_()
             seen = torch.cat([seen, convolved.to(self._precision)], 1)
         scores = table.scores.index_select(0, to_tensor(words[:, words.shape[1] // 2], seen))
-        if self._precision is torch.float32:
+        if self._precision is torch.float32:  # else the product is of another precision than the sum
             return scores.addmm_(seen, self._head)[: len(cells)]
         return scores.add_(seen @ self._head)[: len(cells)]
 
