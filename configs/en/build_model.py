@@ -41,13 +41,14 @@ from spacy.training.initialize import convert_vectors
 from thinc.api import Config
 from tqdm import tqdm
 
-from spacy_lstm_tagger.checkpoint import CHECKPOINT, WORK
 from spacy_lstm_tagger.commands.evaluate import evaluate
 from spacy_lstm_tagger.commands.train import train
-from spacy_lstm_tagger.component import find_tagger, load_pipeline
-from spacy_lstm_tagger.evaluation import accuracy
-from spacy_lstm_tagger.shim import get_network
-from spacy_lstm_tagger.treebank import create_treebank_v1
+from spacy_lstm_tagger.evaluation.judgements import accuracy
+from spacy_lstm_tagger.formats.treebank import create_treebank_v1
+from spacy_lstm_tagger.model.shim import get_network
+from spacy_lstm_tagger.pipeline.component import find_tagger, load_pipeline
+from spacy_lstm_tagger.shipped import find_config
+from spacy_lstm_tagger.training.checkpoint import CHECKPOINT, WORK
 
 SEED = 0
 WORDS_PER_FILE = 250_000
@@ -92,7 +93,7 @@ def main() -> None:
     parser.add_argument("treebank", type=Path)
     parser.add_argument("raw_text", type=Path)
     parser.add_argument("--work", type=Path, default=Path("models/en"))
-    parser.add_argument("--output", type=Path, default=Path(str(files("spacy_lstm_tagger.pretrained"))) / "en")
+    parser.add_argument("--output", type=Path, default=Path(str(files("spacy_lstm_tagger"))) / "pretrained" / "en")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     (train_path,) = options.treebank.glob("*-train.conllu")
@@ -226,7 +227,7 @@ def find_lower_cased_names(doc: Doc) -> Set[int]:
 
 def tune(student: Path, path: Path) -> Path:
     """Write the config by which training goes on."""
-    config = Config().from_disk(Path(str(files("spacy_lstm_tagger.configs"))) / "accurate.cfg", interpolate=False)
+    config = Config().from_disk(Path(str(find_config("accurate"))), interpolate=False)
     config["components"]["lstm_tagger"] = {"source": str(student)}
     config["training"].update(max_steps=TUNING_STEPS, patience=TUNING_STEPS, eval_frequency=100)
     learn_rate = {"initial_rate": 0.002, "warmup_steps": 50, "total_steps": TUNING_STEPS}

@@ -7,8 +7,8 @@ import typer
 from spacy.training.initialize import init_nlp
 from wasabi import msg
 
-from ..component import load_pipeline
-from ..explanation import MAX_WORDS, explain
+from ..explain.explanation import MAX_WORDS, explain
+from ..pipeline.component import load_pipeline
 from .cli import clean_exit, lstm_tagger_cli, show_progress
 
 

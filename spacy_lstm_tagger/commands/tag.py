@@ -9,8 +9,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from wasabi.util import supports_ansi
 
-from ..component import load_pipeline
-from ..output import render
+from ..formats.tagged_text import render
+from ..pipeline.component import load_pipeline
 from .cli import clean_exit, lstm_tagger_cli, show_progress
 
 # At most so much of a stream is read at once, in bytes: enough for full batches.

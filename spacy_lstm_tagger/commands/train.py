@@ -1,7 +1,7 @@
 """Train a tagger on annotated sentences."""
 
 import random
-from importlib.resources import as_file, files
+from importlib.resources import as_file
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
@@ -17,10 +17,12 @@ from spacy.vocab import Vocab
 from thinc.compat import has_cupy_gpu, has_torch_cuda_gpu
 from wasabi import msg
 
-from ..checkpoint import find_checkpoint, train_with_checkpoints
-from ..labels import LAYERS, NAMES, collect_annotations, collect_labels
-from ..report import REPORT_FILE
-from ..treebank import read_docs
+from ..annotation_layers import LAYERS, NAMES
+from ..evaluation.report import REPORT_FILE
+from ..formats.treebank import read_docs
+from ..pipeline.gold_labels import collect_annotations, collect_labels
+from ..shipped import find_config
+from ..training.checkpoint import find_checkpoint, train_with_checkpoints
 from .cli import clean_exit, lstm_tagger_cli, show_progress
 from .evaluate import TRAINING_LOG, announce_report, evaluate
 
@@ -112,7 +114,7 @@ def train(
         **({} if lang is None else {"nlp.lang": lang}),
         **({} if format is None else {"corpora.train.format": format, "corpora.dev.format": format}),
     }
-    with as_file(_find_config(str(config))) as config_path:
+    with as_file(find_config(str(config))) as config_path:
         if gpu_id >= 0 and not has_cupy_gpu:
             settings.update(_device_settings(config_path, gpu_id))
             gpu_id = -1
@@ -146,17 +148,6 @@ def _parse_overrides(arguments: List[str]) -> Dict[str, Any]:
         return parse_config_overrides(arguments)
     except NoSuchOption as error:
         raise typer.BadParameter(f"{error.format_message()} The config's are given as --section.key value.") from error
-
-
-def _find_config(config: str) -> Any:
-    """Find a config by its name, among those that the package ships, or by its path."""
-    shipped = {file.name[: -len(".cfg")]: file for file in files("spacy_lstm_tagger.configs").iterdir()}
-    shipped = {name: file for name, file in shipped.items() if file.name.endswith(".cfg")}
-    if config in shipped:
-        return shipped[config]
-    if not Path(config).is_file():
-        raise ValueError(f"There is no config '{config}'. Use {', '.join(sorted(shipped))}, or the path of a file.")
-    return Path(config)
 
 
 def _device_settings(config_path: Path, gpu_id: int) -> Dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Any, List
 import spacy
 import typer
 
-from spacy_lstm_tagger.treebank import read_docs
+from spacy_lstm_tagger.formats.treebank import read_docs
 
 OLDER = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
 app = typer.Typer()

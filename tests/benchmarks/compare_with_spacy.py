@@ -19,7 +19,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -31,8 +30,9 @@ from spacy.tokens import Doc, DocBin
 from thinc.api import Config
 from wasabi import table
 
-from spacy_lstm_tagger.labels import collect_annotations, collect_labels
-from spacy_lstm_tagger.treebank import read_docs
+from spacy_lstm_tagger.formats.treebank import read_docs
+from spacy_lstm_tagger.pipeline.gold_labels import collect_annotations, collect_labels
+from spacy_lstm_tagger.shipped import find_config
 
 ROUNDS = 5
 
@@ -67,7 +67,7 @@ def main() -> None:
         configs[name] = options.work / f"{name}.cfg"
         peer_config(lang, paths["train"], peer).to_disk(configs[name])
     for name in options.configs:
-        configs[name] = Path(str(files("spacy_lstm_tagger.configs") / f"{name}.cfg"))
+        configs[name] = Path(str(find_config(name)))
     outputs = {name: {seed: options.work / f"{name}-{seed}" for seed in options.seeds} for name in configs}
     for seed in options.seeds:
         for name, config in configs.items():

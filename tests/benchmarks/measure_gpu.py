@@ -11,7 +11,6 @@ import itertools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 from unittest import mock
 
@@ -26,7 +25,8 @@ from thinc.api import require_gpu
 from thinc.compat import has_cupy_gpu
 from wasabi import table
 
-from spacy_lstm_tagger import steps
+from spacy_lstm_tagger.inference import lstms
+from spacy_lstm_tagger.shipped import find_config
 
 BATCH_SIZES = [64, 256, 1_024, 4_096]
 WARM_UP = 50
@@ -53,7 +53,7 @@ def main() -> None:
             require_gpu(0)
             config = peer_config(lang, paths["train"], "")
         else:
-            config = load_config(files("spacy_lstm_tagger.configs") / f"{name}.cfg")
+            config = load_config(find_config(name))
             config["components"]["lstm_tagger"]["model"]["device"] = "cuda:0"
             config["nlp"]["lang"] = lang
         config["paths"] = {**config["paths"], **{part: str(path) for part, path in paths.items()}}
@@ -91,7 +91,7 @@ def train(nlp: spacy.Language, n_steps: int) -> float:
 def timed_steps() -> Iterator[list[float]]:
     """Yield a list of the seconds that the LSTMs' steps take, with the GPU waited for before and after."""
     spent: list[float] = []
-    take_steps = steps.take_steps
+    take_steps = lstms.take_steps
 
     def timed(*arguments: object) -> torch.Tensor:
         torch.cuda.synchronize()
@@ -101,7 +101,7 @@ def timed_steps() -> Iterator[list[float]]:
         spent.append(time.perf_counter() - start)
         return states
 
-    with mock.patch.object(steps, "take_steps", timed):
+    with mock.patch.object(lstms, "take_steps", timed):
         yield spent
 
 

@@ -17,9 +17,9 @@ from spacy.tokens import Doc, Token
 from spacy.training import Example
 from wasabi import table
 
-from spacy_lstm_tagger.calibration import expected_calibration_error
-from spacy_lstm_tagger.component import find_tagger, load_pipeline
-from spacy_lstm_tagger.treebank import read_docs
+from spacy_lstm_tagger.formats.treebank import read_docs
+from spacy_lstm_tagger.pipeline.calibration import expected_calibration_error
+from spacy_lstm_tagger.pipeline.component import find_tagger, load_pipeline
 
 SENTENCES_PER_PARAGRAPH = 10
 HEADS = {"pos": "UPOS", "tag": "XPOS", "morph": "FEATS"}

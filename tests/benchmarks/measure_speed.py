@@ -29,7 +29,7 @@ from spacy.util import minibatch
 from thinc.api import set_dropout_rate
 from wasabi import table
 
-from spacy_lstm_tagger.treebank import read_docs
+from spacy_lstm_tagger.formats.treebank import read_docs
 
 NAMES = ["spacy", "fast", "accurate"]
 ROUNDS = 2

@@ -6,7 +6,7 @@ import srsly
 from spacy_lstm_tagger.commands.evaluate import TRAINING_LOG
 
 from ..conftest import SENTENCES
-from ..test_figures import LOG
+from ..evaluation.test_figures import LOG
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_report_has_the_curve_of_a_pipeline_that_lies_as_train_left_it(run_spacy
 
 
 def test_without_matplotlib_says_how_to_install_it(run_spacy, trained_path, data, tmp_path, monkeypatch):
-    monkeypatch.setattr("spacy_lstm_tagger.figures.find_spec", lambda name: None)
+    monkeypatch.setattr("spacy_lstm_tagger.evaluation.figures.find_spec", lambda name: None)
     done = run_spacy("lstm-tagger", "evaluate", trained_path, data, "--report", tmp_path)
     assert 'pip install "spacy-lstm-tagger[plot]"' in done.stdout
     assert "<svg" not in (tmp_path / "report.html").read_text("utf8")

@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from spacy_lstm_tagger.component import load_pipeline
-from spacy_lstm_tagger.explanation import explain
+from spacy_lstm_tagger.explain.explanation import explain
+from spacy_lstm_tagger.pipeline.component import load_pipeline
 
 from ..conftest import ROOT
 

@@ -7,7 +7,7 @@ import srsly
 import torch
 from spacy.tokens import DocBin
 
-from spacy_lstm_tagger.treebank import read_docs
+from spacy_lstm_tagger.formats.treebank import read_docs
 
 from ..conftest import ROOT, SENTENCES
 
@@ -39,7 +39,7 @@ def write(path, form):
 @pytest.fixture(autouse=True)
 def no_plots(monkeypatch):
     """Plots take longer than training does here."""
-    monkeypatch.setattr("spacy_lstm_tagger.figures.find_spec", lambda name: None)
+    monkeypatch.setattr("spacy_lstm_tagger.evaluation.figures.find_spec", lambda name: None)
 
 
 @pytest.mark.parametrize("form", ["tsv", "text", "json", "jsonl", "spacy"])

@@ -21,10 +21,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 with atheris.instrument_imports(include=["spacy_lstm_tagger"]):
     import spacy
 
-    from spacy_lstm_tagger.treebank import FORMATS, read_docs
+    from spacy_lstm_tagger.formats.treebank import FORMATS, read_docs
     from tests.conftest import make_pipeline
-    from tests.test_hostile_treebanks import check_annotation
-    from tests.test_text import ANY, check, load_with_short_windows, make_doc, plans
+    from tests.formats.test_hostile_treebanks import check_annotation
+    from tests.formats.test_text import ANY, check, load_with_short_windows, make_doc, plans
 
 NAMES = sorted(FORMATS)
 LENGTH = 4096  # in bytes, libFuzzer's longest input

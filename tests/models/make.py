@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.conftest import make_pipeline  # noqa: E402
-from tests.test_versions import MODELS, predict  # noqa: E402
+from tests.pipeline.test_versions import MODELS, predict  # noqa: E402
 
 if __name__ == "__main__":
     tagger = make_pipeline(steps=60).get_pipe("lstm_tagger")

@@ -1,0 +1,1 @@
+"""How well a tagger does on annotated sentences: scores, figures, the report."""

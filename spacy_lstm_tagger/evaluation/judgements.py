@@ -1,0 +1,146 @@
+"""How well a tagger does on annotated sentences, and where it errs."""
+
+from collections import Counter, defaultdict
+from math import nan
+from typing import Dict, Iterable, List, Mapping, NamedTuple, Tuple
+
+import numpy
+from spacy.language import Language
+from spacy.scorer import PRFScore
+from spacy.tokens import Token
+from spacy.training import Example
+from spacy.util import minibatch
+
+from ..pipeline.component import find_tagger
+
+BATCH_SIZE = 256
+
+# How often words with one label (first) got another (second).
+Confusions = Counter[Tuple[str, str]]
+
+
+class Judgement(NamedTuple):
+    """What the tagger made of one word, in one layer of annotation.
+
+    token (Token): The word, in a doc that is one sentence if the examples are.
+    gold (str): Its own label.
+    given (str): The label that it got.
+    probability (float): The probability of that label, according to the tagger. NaN if it gave another.
+    n_seen (int): How often the word is in the training data.
+    """
+
+    token: Token
+    gold: str
+    given: str
+    probability: float
+    n_seen: int
+
+    @property
+    def is_right(self) -> bool:
+        """RETURNS (bool): Whether the word got its own label."""
+        return self.gold == self.given
+
+
+class LayerScores(NamedTuple):
+    """Right and wrong labels in one layer of annotation.
+
+    known (Confusions): Those of words that are in the training data.
+    unknown (Confusions): Those of other words.
+    """
+
+    known: Confusions
+    unknown: Confusions
+
+    @property
+    def all(self) -> Confusions:
+        """RETURNS (Confusions): Those of all words."""
+        return self.known + self.unknown
+
+    @property
+    def errors(self) -> List[Tuple[str, str, int]]:
+        """RETURNS (List[Tuple[str, str, int]]): Right label, given label and how often, the most frequent first."""
+        return [(*pair, count) for pair, count in self.all.most_common() if pair[0] != pair[1]]
+
+    @property
+    def per_label(self) -> Dict[str, PRFScore]:
+        """RETURNS (Dict[str, PRFScore]): Precision, recall and F-score of each label."""
+        scores: Dict[str, PRFScore] = defaultdict(PRFScore)
+        for (gold, given), count in sorted(self.all.items()):
+            if gold == given:
+                scores[gold].tp += count
+            else:
+                scores[gold].fn += count
+                scores[given].fp += count
+        return dict(scores)
+
+
+def accuracy(confusions: Confusions) -> float:
+    """RETURNS (float): The share of words that got their own label; 0 if there are no words."""
+    right = sum(count for (gold, given), count in confusions.items() if gold == given)
+    return right / max(1, sum(confusions.values()))
+
+
+def evaluate_layers(nlp: Language, examples: Iterable[Example]) -> Dict[str, LayerScores]:
+    """Tag examples and compare the labels with theirs.
+
+    nlp (Language): A pipeline with an LSTM tagger.
+    examples (Iterable[Example]): Examples whose predicted docs have the words of the reference docs.
+    RETURNS (Dict[str, LayerScores]): Scores of each layer that is annotated: "pos", "tag", "morph".
+    """
+    return count_confusions(judge_words(nlp, examples))
+
+
+def judge_words(nlp: Language, examples: Iterable[Example]) -> Dict[str, List[Judgement]]:
+    """Tag examples and judge every word.
+
+    nlp (Language): A pipeline with an LSTM tagger.
+    examples (Iterable[Example]): Examples whose predicted docs have the words of the reference docs. They are taken
+        as they are needed.
+    RETURNS (Dict[str, List[Judgement]]): The judgements in each layer that is annotated: "pos", "tag", "morph".
+    """
+    tagger = find_tagger(nlp)
+    indices = {head: {label: i for i, label in enumerate(labels)} for head, labels in tagger.label_data.items()}
+    layers: Dict[str, List[Judgement]] = {name: [] for name in ("pos", "tag", "morph")}
+    for batch in minibatch(examples, BATCH_SIZE):
+        docs = [eg.predicted for eg in batch]
+        for eg, doc, probabilities in zip(batch, nlp.pipe(docs), tagger.predict_proba(docs)):
+            for gold, given in zip(eg.reference, doc):
+                if gold.is_space:
+                    continue
+                n_seen = tagger.vocabulary.count(gold.text)
+                pairs = {"pos": (gold.pos_, given.pos_), "tag": (gold.tag_, given.tag_)}
+                if gold.has_morph():
+                    pairs["morph"] = (str(gold.morph) or "_", str(given.morph) or ("_" if given.has_morph() else ""))
+                for name, pair in pairs.items():
+                    if pair[0]:
+                        probability = _find_probability(probabilities, indices, name, given, pair[1])
+                        layers[name].append(Judgement(given, *pair, probability, n_seen))
+    return {name: judgements for name, judgements in layers.items() if judgements}
+
+
+def count_confusions(layers: Mapping[str, Iterable[Judgement]]) -> Dict[str, LayerScores]:
+    """Count right and wrong labels.
+
+    layers (Mapping[str, Iterable[Judgement]]): What `judge_words` returned.
+    RETURNS (Dict[str, LayerScores]): The scores of each layer.
+    """
+    scores = {name: LayerScores(Counter(), Counter()) for name in layers}
+    for name, judgements in layers.items():
+        for judgement in judgements:
+            confusions = scores[name].known if judgement.n_seen else scores[name].unknown
+            confusions[judgement.gold, judgement.given] += 1
+    return scores
+
+
+def _find_probability(
+    probabilities: Mapping[str, numpy.ndarray],
+    indices: Mapping[str, Mapping[str, int]],
+    layer: str,
+    token: Token,
+    label: str,
+) -> float:
+    """A label's probability. UPOS that follows from the tag map is as probable as the tag."""
+    if layer not in indices:
+        layer, label = "tag", token.tag_
+    index = indices.get(layer, {}).get(label)
+    return nan if index is None else float(probabilities[layer][token.i, index])

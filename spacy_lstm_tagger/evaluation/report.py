@@ -1,0 +1,147 @@
+"""A report on how well a tagger does, as one HTML page that needs nothing else: no network, no JavaScript."""
+
+from importlib.resources import files
+from math import isnan
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
+
+import srsly
+from jinja2 import Environment
+from spacy.language import Language
+
+from ..annotation_layers import NAMES
+from ..pipeline.calibration import expected_calibration_error
+from .figures import (
+    Figure,
+    Judgements,
+    can_plot,
+    draw_figure,
+    make_confusion_figure,
+    make_f_score_figure,
+    make_frequency_figure,
+    make_length_figure,
+    make_reliability_figure,
+    make_training_figure,
+    percent,
+    with_probability,
+)
+from .judgements import Judgement, LayerScores, accuracy, count_confusions
+
+REPORT_FILE = "report.html"
+
+N_MISTAKES = 50
+# Words on each side of a mistake.
+CONTEXT = 25
+
+
+def write_report(
+    directory: Path,
+    nlp: Language,
+    data: Any,
+    judgements: Judgements,
+    training_log: Optional[Path] = None,
+    show_progress: Callable[[Sequence[Figure]], Iterable[Figure]] = iter,
+) -> Path:
+    """Write the report on a pipeline. Without matplotlib, it has tables in the place of plots.
+
+    directory (Path): Where to write it. It is created if it does not exist.
+    nlp (Language): The pipeline.
+    data (Any): The name of the annotated sentences.
+    judgements (Mapping[str, Sequence[Judgement]]): What `judge_words` returned for them.
+    training_log (Optional[Path]): What spaCy's console logger wrote as JSON lines in training, if it is there.
+    show_progress (Callable[[Sequence[Figure]], Iterable[Figure]]): Is given the figures, to go through them as they are
+        drawn.
+    RETURNS (Path): The report's file. Raises a ValueError if there are no judgements.
+    """
+    if not any(judgements.values()):
+        raise ValueError(f"{data} has no annotation to report on: its words have no tag, no UPOS and no FEATS.")
+    scores = count_confusions(judgements)
+    page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+        files(__package__).joinpath("report.html").read_text("utf8")
+    )
+    log = list(srsly.read_jsonl(training_log)) if training_log is not None and training_log.is_file() else []
+    overview = [
+        *([make_training_figure(log, list(judgements))] if log else []),
+        make_reliability_figure(judgements),
+        make_frequency_figure(judgements),
+        make_length_figure(judgements),
+    ]
+    layers: List[Dict[str, Any]] = [
+        {
+            "id": layer,
+            "name": NAMES[layer],
+            "accuracy": percent(accuracy(scores[layer].all)),
+            "figures": [
+                make_f_score_figure(layer, scores[layer]),
+                *([make_confusion_figure(layer, scores[layer])] if scores[layer].errors else []),
+            ],
+            "mistakes": [_describe_mistake(judgement) for judgement in find_surest_mistakes(judgements[layer])],
+        }
+        for layer in judgements
+    ]
+    figures = [*overview, *(figure for layer in layers for figure in layer["figures"])]
+    html = page.render(
+        title=f"Tagging report: {nlp.meta['lang']}_{nlp.meta['name']}",
+        facts=_state_facts(nlp, data, judgements),
+        lang=nlp.lang,
+        layers=layers,
+        has_plots=can_plot(),
+        overview=overview,
+        svgs={figure.name: draw_figure(figure) for figure in show_progress(figures)},
+        scores_header=["", "accuracy", "known words", "unknown words", "words", "unknown", "calibration error"],
+        scores=[_summarize(layer, judgements[layer], scores[layer]) for layer in judgements],
+    )
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / REPORT_FILE
+    path.write_text(html, encoding="utf8")
+    return path
+
+
+def find_surest_mistakes(judgements: Sequence[Judgement], n_mistakes: int = N_MISTAKES) -> List[Judgement]:
+    """Find the wrong labels that the tagger was surest of.
+
+    judgements (Sequence[Judgement]): The judgements in one layer.
+    n_mistakes (int): How many to find.
+    RETURNS (List[Judgement]): The surest first.
+    """
+    wrong = [judgement for judgement in judgements if not judgement.is_right and not isnan(judgement.probability)]
+    return sorted(wrong, key=lambda judgement: -judgement.probability)[:n_mistakes]
+
+
+def _state_facts(nlp: Language, data: Any, judgements: Judgements) -> str:
+    docs = {id(judgement.token.doc) for layer in judgements.values() for judgement in layer}
+    n_words = max(map(len, judgements.values()))
+    meta = nlp.meta
+    return (
+        f"Data: {data}, {len(docs):,} sentences, {n_words:,} words. Pipeline: {meta['lang']}_{meta['name']} "
+        f"{meta['version']} ({', '.join(nlp.pipe_names)})."
+    )
+
+
+def _summarize(layer: str, judgements: Sequence[Judgement], scores: LayerScores) -> List[str]:
+    n_unknown = sum(scores.unknown.values())
+    sure = with_probability(judgements)
+    return [
+        NAMES[layer],
+        percent(accuracy(scores.all)),
+        percent(accuracy(scores.known)) if scores.known else "-",
+        percent(accuracy(scores.unknown)) if n_unknown else "-",
+        f"{len(judgements):,}",
+        f"{n_unknown:,}",
+        percent(expected_calibration_error(*sure)) if sure[0] else "-",
+    ]
+
+
+def _describe_mistake(judgement: Judgement) -> Dict[str, str]:
+    token, doc = judgement.token, judgement.token.doc
+    start, end = max(0, token.i - CONTEXT), min(len(doc), token.i + 1 + CONTEXT)
+    seen = {0: "not", 1: "once"}.get(judgement.n_seen, f"{judgement.n_seen:,} times")
+    return {
+        "before": ("… " if start else "") + doc[start : token.i].text_with_ws,
+        "word": token.text,
+        "after": token.whitespace_ + doc[token.i + 1 : end].text + (" …" if end < len(doc) else ""),
+        "given": judgement.given,
+        "gold": judgement.gold,
+        "probability": f"{100 * judgement.probability:.1f}%",
+        "seen": f"{seen} in the training data",
+    }

@@ -1,0 +1,97 @@
+"""What a tagger knows of words, apart from any sentence: how frequent they are, and which words are like them."""
+
+from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
+
+import numpy
+
+from ..model.tagging_pass import look_up_types
+from ..network.lstm_tagger import LSTMTagger, WordTypes
+from ..pipeline.component import LSTMTaggerPipe
+from .attribution import average_word
+
+N_NEIGHBOURS = 5
+
+
+class KnownWord(NamedTuple):
+    """What the tagger knows of a word.
+
+    frequency (int): How often it is in the training data, in the form by which the tagger knows words.
+    frequency_class (Optional[int]): The commonest word is 2 to the power of this times as frequent, rounded. None if
+        the word is unknown.
+    neighbours (List[Tuple[str, float]]): The words that are most like it to the network, and the cosines of the angles
+        between their vectors and its own.
+    """
+
+    frequency: int
+    frequency_class: Optional[int]
+    neighbours: List[Tuple[str, float]]
+
+
+class Lexicon:
+    """Words that can be named: a tagger keeps hashes of its words, not their text."""
+
+    def __init__(self, tagger: LSTMTaggerPipe, network: LSTMTagger, words: Iterable[str]) -> None:
+        """Find the vectors of words.
+
+        tagger (LSTMTaggerPipe): The tagger.
+        network (LSTMTagger): Its network, on the CPU.
+        words (Iterable[str]): The words. Of those that the tagger takes for the same word, the last is kept.
+        """
+        self._tagger = tagger
+        self._network = network
+        self._by_form: Dict[str, str] = {tagger.vocabulary.clean(word): word for word in words}
+        # shape: (n_words, width)
+        self._vectors = self._find_vectors(list(self._by_form.values()))
+
+    @property
+    def average(self) -> numpy.ndarray:
+        """RETURNS (numpy.ndarray): The vector of the average word, see `attribution`. Words are weighted by their
+        frequency. float32, shape (width,)."""
+        types = look_up_on_cpu(self._tagger, list(self._by_form.values()))
+        counts = 1 + self._tagger.vocabulary.word_counts[types.words.numpy()]
+        vector: numpy.ndarray = average_word(self._network.encoder, types, counts).numpy()
+        return vector
+
+    def look_up(self, words: List[str]) -> List[KnownWord]:
+        """Find what is known of words.
+
+        words (List[str]): Any words.
+        RETURNS (List[KnownWord]): What is known of each.
+        """
+        vocabulary = self._tagger.vocabulary
+        counts = vocabulary.word_counts[vocabulary.look_up(words).words].tolist()
+        commonest = max(1, int(vocabulary.word_counts.max()))
+        classes = [round(float(numpy.log2(commonest / count))) if count else None for count in counts]
+        return [KnownWord(*known) for known in zip(counts, classes, self._find_neighbours(words))]
+
+    def _find_neighbours(self, words: List[str]) -> List[List[Tuple[str, float]]]:
+        forms = list(self._by_form)
+        # shape: (n_words, n_words of the lexicon)
+        cosines = _to_length_1(self._find_vectors(words)) @ _to_length_1(self._vectors).T
+        neighbours = []
+        for word, row in zip(words, cosines):
+            nearest = numpy.argsort(-row, kind="stable")[: N_NEIGHBOURS + 1].tolist()
+            others = [column for column in nearest if forms[column] != self._tagger.vocabulary.clean(word)]
+            neighbours.append([(self._by_form[forms[i]], float(row[i])) for i in others[:N_NEIGHBOURS]])
+        return neighbours
+
+    def _find_vectors(self, words: List[str]) -> numpy.ndarray:
+        types = look_up_on_cpu(self._tagger, words)
+        vectors: numpy.ndarray = self._network.encoder.encode_by_length(types, 0.0).numpy()
+        return vectors
+
+
+def known_words(tagger: LSTMTaggerPipe) -> List[str]:
+    """RETURNS (List[str]): The tagger's words whose text the pipeline has, as training and the language leave it."""
+    return [string for string in tagger.vocab.strings if string in tagger.vocabulary]
+
+
+def look_up_on_cpu(tagger: LSTMTaggerPipe, words: List[str]) -> WordTypes:
+    """Find the rows of words, a row for each, wherever the tagger's network is."""
+    types = look_up_types(tagger.model, tagger.vocab, words)
+    return WordTypes(*(part if part is None else part.cpu() for part in types))  # type: ignore[arg-type]
+
+
+def _to_length_1(vectors: numpy.ndarray) -> numpy.ndarray:
+    lengths = numpy.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / numpy.maximum(lengths, numpy.finfo("float32").tiny)

@@ -1,0 +1,1 @@
+"""Annotated sentences in, tagged text out, in the formats that people have."""

@@ -1,0 +1,1 @@
+"""The pipeline component `lstm_tagger`: labels, loss, probabilities and files. Knows Doc, no tensors."""

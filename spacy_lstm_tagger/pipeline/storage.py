@@ -1,0 +1,176 @@
+"""A trained tagger as bytes and as files: `cfg`, `vocabulary.msgpack` and `model.safetensors`."""
+
+import hashlib
+from math import inf
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, TypeVar
+
+import numpy
+import srsly
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+from thinc.api import Model
+
+from ..annotation_layers import LAYERS
+from ..atomic_files import interrupted
+from ..model.architecture import read_network, set_network
+from ..model.shim import get_network, get_shim
+from ..model.vocabulary import Vocabulary, build_vocabulary_v1
+from ..network.lstm_tagger import LSTMTagger
+from .gold_labels import label_values, read_tag_map
+from .label_combinations import Combinations
+
+# The number is raised with each change of the files that a released version would not read, or not read rightly. Each
+# version reads the formats of all released ones: a model of each is kept in tests/models.
+FORMAT = 1
+CFG, VOCABULARY, WEIGHTS = "cfg", "vocabulary.msgpack", "model.safetensors"
+PARTS = (CFG, VOCABULARY, WEIGHTS)
+
+T = TypeVar("T")
+TaggerModel = Model[List[Doc], List[numpy.ndarray]]
+
+
+def to_parts(learned: Mapping[str, Any], model: TaggerModel) -> Dict[str, bytes]:
+    """Serialize a tagger.
+
+    learned (Mapping[str, Any]): What the component knows besides the model, as JSON can hold it.
+    model (Model): The component's model.
+    RETURNS (Dict[str, bytes]): The contents of each file.
+    """
+    shim = get_shim(model)
+    vocabulary = model.attrs["vocabulary"]
+    parts = {VOCABULARY: vocabulary.to_bytes(), WEIGHTS: shim.to_bytes()}
+    cfg = {
+        "format": FORMAT,
+        **learned,
+        "vocabulary": vocabulary.settings,
+        "network": get_network(model).sizes._asdict() if shim.has_module else None,
+    }
+    digests = {name: _digest(part) for name, part in {CFG: _to_json(cfg), **parts}.items()}
+    return {CFG: _to_json({**cfg, "sha256": digests}), **parts}
+
+
+def from_parts(parts: Mapping[str, bytes], model: TaggerModel, source: str) -> Dict[str, Any]:
+    """Load a tagger, or those parts of it that are there. If one is damaged, the model stays as it was.
+
+    parts (Mapping[str, bytes]): What `to_parts` returned.
+    model (Model): The model that gets vocabulary and network.
+    source (str): Where the parts come from, for errors.
+    RETURNS (Dict[str, Any]): The contents of `cfg`, empty if it is not there. Raises a ValueError that names source
+        and part.
+    """
+    cfg: Dict[str, Any] = {}
+    if CFG in parts:
+        cfg = _parse(parts, CFG, source, _load_cfg)
+        if not 1 <= cfg["format"] <= FORMAT:
+            raise ValueError(
+                f"{source}: '{CFG}' has format {cfg['format']}, but this version of spacy-lstm-tagger reads formats "
+                f"1 to {FORMAT}. Update the package, or train the model anew."
+            )
+        _parse(parts, CFG, source, lambda _: _check_cfg(cfg))
+    digests = cfg.get("sha256", {})
+    vocabulary = model.attrs["vocabulary"]
+    if VOCABULARY in parts:
+        settings = cfg.get("vocabulary", vocabulary.settings)
+        vocabulary = _parse(parts, VOCABULARY, source, lambda data: _load_vocabulary(settings, data), digests)
+    if WEIGHTS in parts:
+        sizes = cfg["network"] if CFG in parts else get_network(model).sizes._asdict()
+        set_network(model, _parse(parts, WEIGHTS, source, lambda data: _load_network(sizes, vocabulary, data), digests))
+    model.attrs["vocabulary"] = vocabulary
+    return cfg
+
+
+def read_parts(path: Path, exclude: Iterable[str]) -> Dict[str, bytes]:
+    """Read the files of a tagger.
+
+    path (Path): The component's directory.
+    exclude (Iterable[str]): Names, without extension, of files to leave out.
+    RETURNS (Dict[str, bytes]): The contents of each file.
+    """
+    if not path.exists() and interrupted(path).exists():
+        path = interrupted(path)
+    names = [name for name in PARTS if name.split(".")[0] not in exclude]
+    missing = [name for name in names if not (path / name).is_file()]
+    if missing:
+        raise FileNotFoundError(f"{path} is not a whole model of lstm_tagger: {', '.join(missing)} missing.")
+    outside = [name for name in names if path.resolve() not in (path / name).resolve().parents]
+    if outside:
+        raise ValueError(f"{path}: {', '.join(outside)} is a link out of this directory. Put a copy of the file there.")
+    return {name: (path / name).read_bytes() for name in names}
+
+
+def _parse(
+    parts: Mapping[str, bytes],
+    name: str,
+    source: str,
+    parse: Callable[[bytes], T],
+    digests: Mapping[str, str] = {},
+) -> T:
+    try:
+        _check_digest(digests, name, parts[name])
+        return parse(parts[name])
+    except Exception as error:  # whatever damaged data makes of JSON, msgpack, safetensors, numpy and torch
+        raise ValueError(
+            f"{source}: '{name}' is damaged, or does not belong to the other files ({error!s:.300}). Copy or train the "
+            "model again."
+        ) from error
+
+
+def _load_cfg(data: bytes) -> Dict[str, Any]:
+    cfg = srsly.json_loads(data)
+    if not isinstance(cfg, dict) or not isinstance(cfg.get("format"), int):
+        raise ValueError("no format number")
+    if not isinstance(cfg.get("sha256", {}), dict):
+        raise ValueError("sha256 is no map")
+    return cfg
+
+
+def _check_cfg(cfg: Mapping[str, Any]) -> None:
+    """Raise an error unless a component can be set up from this."""
+    digests = cfg.get("sha256", {})
+    _check_digest(digests, CFG, _to_json({name: value for name, value in cfg.items() if name != "sha256"}))
+    labels, network = cfg["labels"], cfg["network"]
+    if list(labels) != [layer for layer in LAYERS if layer in labels]:
+        raise ValueError(f"labels of {list(labels)!s:.80} instead of {list(LAYERS)}")
+    for layer, names in labels.items():
+        if not all(name and isinstance(name, str) for name in names) or len(set(names)) != len(names) or not names:
+            raise ValueError(f"the labels of '{layer}' are not distinct words: {names!s:.80}")
+        label_values(Vocab(), layer, names)
+    n_labels = {layer: len(names) for layer, names in labels.items()}
+    if network is not None and list(network["n_labels"].items()) != list(n_labels.items()):
+        raise ValueError(f"the network has {network['n_labels']!s:.80} labels instead of {n_labels}")
+    if not all(type(code) is int for code in cfg["combinations"]):
+        raise ValueError("combinations of labels are no numbers")
+    Combinations(cfg["combinations"], list(n_labels.values()))
+    temperatures = cfg.get("temperatures", {})
+    if not all(layer in labels and 0 < temperature < inf for layer, temperature in temperatures.items()):
+        raise ValueError(f"temperatures of the layers are {temperatures!s:.80} instead of numbers above 0")
+    # Not the path of a map: no file is read but the model's own.
+    if not isinstance(cfg["tag_map"], (dict, type(None))):
+        raise ValueError(f"tag_map is {cfg['tag_map']!r:.80} instead of a map")
+    read_tag_map(cfg["tag_map"] or {})
+
+
+def _load_vocabulary(settings: Mapping[str, Any], data: bytes) -> Vocabulary:
+    vocabulary = build_vocabulary_v1(**settings)().from_bytes(data)
+    vocabulary.look_up(["", "word"])  # fails here if settings are of the wrong types
+    return vocabulary
+
+
+def _load_network(sizes: Optional[Mapping[str, Any]], vocabulary: Vocabulary, data: bytes) -> Optional[LSTMTagger]:
+    return None if sizes is None else read_network(sizes, vocabulary, data)
+
+
+def _to_json(cfg: Mapping[str, Any]) -> bytes:
+    return bytes(srsly.json_dumps(cfg, indent=2).encode("utf8"))
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _check_digest(digests: Mapping[str, str], name: str, data: bytes) -> None:
+    """Raise an error unless this is what was saved. Data without a checksum is taken as it is: they are there against
+    accidents, not against somebody who writes all of the files."""
+    if name in digests and digests[name] != _digest(data):
+        raise ValueError(f"its SHA-256 is not {digests[name]!s:.80}, as '{CFG}' says")

@@ -1,0 +1,283 @@
+"""Training that can be interrupted at any moment: models are put in place whole, and a checkpoint allows to go on.
+
+spaCy's training loop cannot begin in the middle. So a resumed run goes through it from the start, with the same seed,
+but what takes time is left out in the steps that were taken already: updates do nothing, evaluations give the scores
+that they gave. That brings batches, schedules and patience to where they were, in seconds. There the weights, the
+optimizer's state and the random states are set to those of the checkpoint, and the loop goes on by itself.
+"""
+
+import json
+import random
+import shutil
+import sys
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, TextIO, Tuple, cast
+
+import numpy
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from spacy.language import Language
+from spacy.training import Example
+from spacy.training.loop import DIR_MODEL_BEST, DIR_MODEL_LAST
+from spacy.training.loop import train as run_training_loop
+from thinc.api import Model, Optimizer
+
+from ..model import adam
+from ..model.shim import ModuleShim
+from ..pipeline.component import find_tagger
+
+# spaCy writes models here, before they are put in place, and here is the checkpoint. Gone when training is complete.
+WORK, CHECKPOINT = "checkpoint", "training.safetensors"
+OPTIMIZER_STATES = ("mom1", "mom2", "averages")
+OTHER_TRAINING = (
+    "is of a training with other settings or other data. Give those that it was begun with, or begin anew without "
+    "--resume."
+)
+
+
+def train_with_checkpoints(nlp: Language, output_path: Path, *, use_gpu: int = -1, resume: bool = False) -> None:
+    """Train a pipeline with spaCy's training loop, and keep a checkpoint while that runs.
+
+    nlp (Language): The initialized pipeline.
+    output_path (Path): Gets the trained pipelines. Until a better one is whole, those that are there stay.
+    use_gpu (int): Which GPU spaCy is set to use; -1 is the CPU.
+    resume (bool): Whether to go on from the checkpoint in output_path. Raises a ValueError if there is none, or if it
+        is of a training with other settings or data.
+    """
+    state = _read_checkpoint(output_path, nlp) if resume else None
+    training = _Training(nlp, output_path, state)
+    training.prepare()
+    stdout = cast(TextIO, _NamesOutput(sys.stdout, training.work, output_path))
+    try:
+        run_training_loop(nlp, training.work, use_gpu=use_gpu, stdout=stdout, stderr=sys.stderr)
+    except BaseException:
+        training.abort()
+        raise
+    training.finish()
+
+
+def find_checkpoint(output_path: Path) -> Path:
+    """RETURNS (Path): The checkpoint of a training that writes to output_path. Raises a ValueError if there is none."""
+    path = output_path / WORK / CHECKPOINT
+    if not path.exists():
+        raise ValueError(f"There is no {path}, so there is nothing to go on from: begin anew without --resume.")
+    return path
+
+
+class _Training:
+    """The pipeline's methods as the loop calls them: they count, and do nothing in steps that were taken before."""
+
+    def __init__(self, nlp: Language, output_path: Path, state: Optional[Dict[str, Any]]) -> None:
+        self.nlp = nlp
+        self.output_path = output_path
+        self.work = output_path / WORK
+        self._state = state  # None as soon as the loop is where the checkpoint was
+        self._n_updates = 0
+        self._evaluations: List[Dict[str, Any]] = []
+        self._evaluated = False
+        self._last_is_whole = False
+        self._losses: Dict[str, float] = {}
+        self._optimizer: Optional[Optimizer] = None
+        tagger = find_tagger(nlp)
+        self._originals = nlp.update, nlp.evaluate, nlp.to_disk, tagger.finish_update
+        for owner, method in (
+            (nlp, self.update),
+            (nlp, self.evaluate),
+            (nlp, self.to_disk),
+            (tagger, self.finish_update),
+        ):
+            setattr(owner, method.__name__, method)
+
+    def prepare(self) -> None:
+        """Make the directories, and put back what was moved when training was killed."""
+        if self._state is None:
+            shutil.rmtree(self.work, ignore_errors=True)
+        self.work.mkdir(parents=True, exist_ok=True)
+        for name in (DIR_MODEL_BEST, DIR_MODEL_LAST):
+            target = self.output_path / name
+            if _old(target).exists() and not target.exists():
+                _old(target).rename(target)
+            shutil.rmtree(_old(target), ignore_errors=True)
+        _new(self.work / CHECKPOINT).unlink(missing_ok=True)
+
+    def update(self, examples: Iterable[Example], *, losses: Dict[str, float], **kwargs: Any) -> Dict[str, float]:
+        """Update the pipeline. Before the first update after an evaluation, this is the moment for a checkpoint."""
+        if self._state is not None and self._n_updates == self._state["n_updates"]:
+            self._restore(self._state)
+        elif self._evaluated and self._state is None:
+            self._publish(DIR_MODEL_LAST, DIR_MODEL_BEST)
+            self._save_checkpoint()
+        self._evaluated = False
+        self._n_updates += 1
+        self._losses = losses
+        return losses if self._state is not None else self._originals[0](examples, losses=losses, **kwargs)
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Take a step with the optimizer, if there was an update."""
+        self._optimizer = sgd
+        self._originals[3](sgd)
+
+    def evaluate(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
+        """Evaluate the pipeline, or recall what came of it."""
+        self._evaluated = True
+        if self._state is None:
+            scores = self._originals[1](examples, **kwargs)
+            self._evaluations.append({"scores": scores, "losses": dict(self._losses)})
+        else:
+            self._evaluations.append(self._state["evaluations"][len(self._evaluations)])
+            self._losses.update(self._evaluations[-1]["losses"])
+        return cast(Dict[str, Any], self._evaluations[-1]["scores"])
+
+    def to_disk(self, path: Path, **kwargs: Any) -> None:
+        """Save the pipeline where the loop says, unless it is there already."""
+        self._last_is_whole = False
+        if self._state is not None:
+            path.mkdir(exist_ok=True)
+        else:
+            self._originals[2](path, **kwargs)
+            self._last_is_whole = True
+
+    def finish(self) -> None:
+        """Put the last models in place, and remove the checkpoint."""
+        if self._state is not None:
+            raise ValueError(f"{self.work / CHECKPOINT} {OTHER_TRAINING}")
+        self._publish(DIR_MODEL_LAST, DIR_MODEL_BEST)
+        shutil.rmtree(self.work)
+
+    def abort(self) -> None:
+        """Put the last model in place if it is whole. The best one may be the half of a copy: the one before stays."""
+        if self._last_is_whole:
+            self._publish(DIR_MODEL_LAST)
+        for name in (DIR_MODEL_BEST, DIR_MODEL_LAST):
+            shutil.rmtree(self.work / name, ignore_errors=True)
+        if self.work.exists() and not any(self.work.iterdir()):
+            self.work.rmdir()
+
+    def _publish(self, *names: str) -> None:
+        """Move models from where spaCy wrote them to their place. Between two renames the old one is hidden."""
+        for name in names:
+            source, target = self.work / name, self.output_path / name
+            if source.exists():
+                shutil.rmtree(_old(target), ignore_errors=True)
+                if target.exists():
+                    target.rename(_old(target))
+                source.rename(target)
+                shutil.rmtree(_old(target), ignore_errors=True)
+
+    def _save_checkpoint(self) -> None:
+        optimizer = cast(Optimizer, self._optimizer)
+        names = {key: name for key, name, _ in _weights(self.nlp)}
+        arrays = {f"weights/{name}": value for _, name, value in _weights(self.nlp)}
+        for kind in OPTIMIZER_STATES:
+            for key, value in (getattr(optimizer, kind) or {}).items():
+                arrays[f"{kind}/{names[key]}"] = value
+        tensors = {name: torch.as_tensor(value).detach().cpu().contiguous() for name, value in arrays.items()}
+        tensors["random/torch"] = torch.get_rng_state()
+        for i, cuda_state in enumerate(torch.cuda.get_rng_state_all()):
+            tensors[f"random/cuda{i}"] = cuda_state
+        state = {
+            "config": self.nlp.config.to_str(),
+            "n_updates": self._n_updates,
+            "evaluations": self._evaluations,
+            "optimizer_updates": {names[key]: n for key, n in optimizer.nr_update.items()},
+            "random": random.getstate(),
+            "numpy": numpy.random.get_state(legacy=False),
+        }
+        path = self.work / CHECKPOINT
+        try:
+            save_file(tensors, _new(path), metadata={"state": json.dumps(state, default=numpy.ndarray.tolist)})
+            _new(path).replace(path)
+        except SafetensorError as error:
+            raise OSError(f"{path} can't be written: {error}") from error
+        finally:
+            _new(path).unlink(missing_ok=True)
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        tensors, optimizer = state["tensors"], cast(Optimizer, self._optimizer)
+        is_same = random.getstate() == _to_tuples(state["random"])  # which depends on the number of examples
+        weights = list(_weights(self.nlp))
+        shapes = {f"weights/{name}": tuple(value.shape) for _, name, value in weights}
+        if not is_same or shapes != {n: tuple(t.shape) for n, t in tensors.items() if n.startswith("weights/")}:
+            raise ValueError(f"{self.work / CHECKPOINT} {OTHER_TRAINING}")
+        for key, name, value in weights:
+            stored = tensors[f"weights/{name}"]
+            value[...] = stored if isinstance(value, torch.Tensor) else stored.numpy()
+            is_torch = isinstance(value, torch.Tensor) and adam.is_plain_adam(optimizer)
+            for kind in OPTIMIZER_STATES:
+                if f"{kind}/{name}" in tensors:
+                    moments = tensors[f"{kind}/{name}"]
+                    getattr(optimizer, kind)[key] = moments.to(value.device) if is_torch else moments.numpy()
+            if name in state["optimizer_updates"]:
+                optimizer.nr_update[key] = state["optimizer_updates"][name]
+        for _, node in _nodes(self.nlp):
+            for shim in node.shims:
+                if isinstance(shim, ModuleShim):
+                    shim.version += 1
+        numpy.random.set_state(state["numpy"])
+        torch.set_rng_state(tensors["random/torch"])
+        for i in range(torch.cuda.device_count()):
+            torch.cuda.set_rng_state(tensors[f"random/cuda{i}"], i)
+        for name in (DIR_MODEL_BEST, DIR_MODEL_LAST):
+            shutil.rmtree(self.work / name, ignore_errors=True)
+        self._state = None
+
+
+def _read_checkpoint(output_path: Path, nlp: Language) -> Dict[str, Any]:
+    path = find_checkpoint(output_path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = json.loads(file.metadata()["state"])
+            names = file.keys()
+            state["tensors"] = {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged ({error}): begin anew without --resume.") from error
+    if state["config"] != nlp.config.to_str():
+        raise ValueError(f"{path} {OTHER_TRAINING}")
+    return cast(Dict[str, Any], state)
+
+
+def _nodes(nlp: Language) -> Iterator[Tuple[str, Model[Any, Any]]]:
+    """Yield the parts of all models, each with a name that is the same in every run."""
+    for pipe_name, pipe in nlp.pipeline:
+        model = getattr(pipe, "model", None)
+        for i, node in enumerate(model.walk() if isinstance(model, Model) else ()):
+            yield f"{pipe_name}/{i}", node
+
+
+def _weights(nlp: Language) -> Iterator[Tuple[Any, str, Any]]:
+    """Yield all weights, each with the key by which an optimizer knows it and its name."""
+    for place, node in _nodes(nlp):
+        for name in node.param_names:
+            if node.has_param(name):
+                yield (node.id, name), f"{place}/{name}", node.get_param(name)
+        for shim in node.shims:
+            if isinstance(shim, ModuleShim) and shim.has_module:
+                for name, parameter in shim.module.named_parameters():
+                    yield (shim.id, name), f"{place}/{name}", parameter.data
+
+
+def _new(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")
+
+
+def _old(path: Path) -> Path:
+    return path.with_name(f".{path.name}.old")
+
+
+def _to_tuples(value: Any) -> Any:
+    """JSON has no tuples."""
+    return tuple(map(_to_tuples, value)) if isinstance(value, list) else value
+
+
+class _NamesOutput:
+    """Standard output, with the directory of the models where spaCy names the one that it writes to."""
+
+    def __init__(self, stream: TextIO, work: Path, output_path: Path) -> None:
+        self._stream, self._work, self._output_path = stream, str(work), str(output_path)
+
+    def write(self, text: str) -> int:
+        return self._stream.write(text.replace(self._work, self._output_path))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

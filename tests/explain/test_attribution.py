@@ -1,0 +1,147 @@
+"""Integrated gradients: complete, and the same as a plain sum over many points."""
+
+import numpy
+import pytest
+import torch
+
+from spacy_lstm_tagger.explain import attribution
+from spacy_lstm_tagger.explain.attribution import TOLERANCE, attribute, average_word
+from spacy_lstm_tagger.network.lstm_tagger import Sentences
+
+from ..network.test_network import RICH, TEXTBOOK, make, make_types
+
+VARIANTS = [
+    TEXTBOOK,
+    RICH,
+    {**RICH, "convolution_width": 3},
+    {**RICH, "tune_vectors": True},
+    {**RICH, "n_characters": 0, "vector_width": 0},
+    {**RICH, "mix_width": 0, "n_members": 1, "bidirectional": False},
+]
+
+
+def ignore(share):
+    """Show no progress."""
+
+
+def explain(sizes, n_words=6):
+    network, types = make(sizes), make_types(sizes, n_words)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.normal_(0, 0.7)  # weights as of a trained network: gates open and close
+        average = average_word(network.encoder, make_types(sizes, 50), numpy.ones(50))
+    network.requires_grad_(False)
+    torch.manual_seed(2)
+    labels = torch.stack([torch.randint(0, n, (n_words,)) for n in sizes["n_labels"].values()], 1)
+    return network, types, labels, average
+
+
+def score(network, vectors, labels):
+    """The labels' log-probabilities, by the network's own layers. Shape (n_heads, n_words)."""
+    members = vectors.chunk(len(network.members), 1)
+    tokens = torch.arange(len(vectors))
+    layout = Sentences.from_lengths(torch.tensor([len(tokens)]))
+    logits = sum(m(part, layout, 0.0, torch.float32) for m, part in zip(network.members, members)) / len(members)
+    heads = logits.split(list(network.sizes.n_labels.values()), 1)
+    return torch.stack([head.log_softmax(1)[tokens, labels[:, i]] for i, head in enumerate(heads)])
+
+
+@pytest.mark.parametrize("sizes", VARIANTS)
+def test_words_add_up_to_the_difference(sizes):
+    network, types, labels, average = explain(sizes)
+    found = attribute(network, types, labels, average, ignore)
+    real = network.encoder(types)
+    difference = score(network, real, labels) - score(network, average.expand_as(real), labels)
+    torch.testing.assert_close(found.difference, difference, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found.words.sum(2), difference, rtol=TOLERANCE, atol=TOLERANCE / 10)
+
+
+@pytest.mark.parametrize("sizes", VARIANTS)
+def test_words_are_what_a_plain_sum_over_many_points_gives(sizes):
+    network, types, labels, average = explain(sizes)
+    found = attribute(network, types, labels, average, ignore)
+    real = network.encoder(types)
+    change = real - average
+    n_points = 400
+    expected = torch.zeros_like(found.words)
+    for i in range(n_points):
+        vectors = (average + (i + 0.5) / n_points * change).requires_grad_()
+        for head, outputs in enumerate(score(network, vectors, labels)):
+            for word, output in enumerate(outputs):
+                gradient = torch.autograd.grad(output, vectors, retain_graph=True)[0]
+                expected[head, word] += (gradient * change).sum(1) / n_points
+    torch.testing.assert_close(found.words, expected, rtol=0.02, atol=0.02)
+
+
+@pytest.mark.parametrize("sizes", VARIANTS)
+def test_parts_add_up_to_the_word_and_characters_to_their_part(sizes):
+    network, types, labels, average = explain(sizes)
+    found = attribute(network, types, labels, average, ignore)
+    own = found.words.diagonal(dim1=1, dim2=2)
+    torch.testing.assert_close(found.parts.sum(2), own, rtol=0.01, atol=0.01)
+    n_heads, n_parts = len(sizes["n_labels"]), 2 + len(sizes["n_affixes"])
+    assert found.parts.shape == (n_heads, 6, n_parts + bool(sizes["n_characters"]) + bool(sizes["vector_width"]))
+    if sizes["n_characters"]:
+        torch.testing.assert_close(found.characters.sum(2), found.parts[:, :, n_parts])
+        assert not found.characters[:, types.characters == 0].any()
+    else:
+        assert found.characters.shape == (n_heads, 6, 0)
+
+
+@pytest.mark.parametrize("sizes", VARIANTS)
+def test_average_of_one_word_is_that_word(sizes):
+    network, types, *_ = explain(sizes)
+    weights = numpy.asarray([0, 0, 3, 0, 0, 0])
+    average = average_word(network.encoder, types, weights)
+    torch.testing.assert_close(average, network.encoder(types)[2])
+
+
+def test_average_word_is_made_of_averages():
+    sizes = {**RICH, "n_characters": 0, "vector_width": 0}
+    network, types, *_ = explain(sizes)
+    weights = numpy.asarray([5, 1, 1, 1, 0, 2])
+    embeddings = [table(rows) for table, rows in zip(network.encoder.affixes, types.affixes.unbind(1))]
+    embeddings = torch.cat([network.encoder.word(types.words), *embeddings], dim=1)
+    expected = [mix(torch.tensor(weights / 10).float() @ embeddings) for mix in network.encoder.mixes]
+    torch.testing.assert_close(average_word(network.encoder, types, weights), torch.cat(expected))
+
+
+def test_word_that_is_the_average_adds_nothing():
+    network, types, labels, _ = explain(RICH)
+    average = network.encoder(types)[3]
+    assert not attribute(network, types, labels, average, ignore).words[:, :, 3].any()
+
+
+def test_sums_are_right_where_a_gate_opens_within_a_hundredth_of_the_path():
+    network, types, labels, average = explain(RICH)
+    with torch.no_grad():
+        for mix in network.encoder.mixes:
+            mix[2].weight *= 200
+    average = average_word(network.encoder, make_types(RICH, 50), numpy.ones(50))
+    found = attribute(network, types, labels, average, ignore)
+    torch.testing.assert_close(found.words.sum(2), found.difference, rtol=TOLERANCE, atol=TOLERANCE / 10)
+
+
+def test_parts_of_the_path_are_halved_for_labels_whose_sums_are_off(monkeypatch):
+    network, types, labels, average = explain(RICH)
+    taken = []
+
+    def average_over_part(*arguments):
+        *_, wanted = arguments
+        taken.append(len(wanted))
+        return original(*arguments)
+
+    original = attribution._average_over_part
+    monkeypatch.setattr(attribution, "_average_over_part", average_over_part)
+    monkeypatch.setattr(attribution, "N_POINTS", 1)
+    found = attribute(network, types, labels, average, ignore)
+    assert taken[0] == labels.numel() and 0 < min(taken) < labels.numel()
+    torch.testing.assert_close(found.words.sum(2), found.difference, rtol=TOLERANCE, atol=TOLERANCE / 10)
+
+
+def test_network_is_left_as_it_was():
+    network, types, labels, average = explain(RICH)
+    before = network.encoder(types)
+    attribute(network, types, labels, average, ignore)
+    assert torch.equal(network.encoder(types), before)
+    assert not any(module._forward_hooks for module in network.modules())

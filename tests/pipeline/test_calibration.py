@@ -1,0 +1,187 @@
+from typing import List, Tuple
+
+import numpy
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from spacy.language import Language
+
+from spacy_lstm_tagger.pipeline.calibration import (
+    HIGHEST,
+    LOWEST,
+    expected_calibration_error,
+    fit_temperature,
+    refine_temperature,
+    reliability,
+)
+from spacy_lstm_tagger.pipeline.loss import negative_log_likelihood, softmax
+
+from ..conftest import TEXTS, make_examples, make_pipeline
+
+PREDICTIONS = st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=40)
+
+
+def draw_labels(logits: numpy.ndarray, seed: int) -> numpy.ndarray:
+    """Labels that have the probabilities that the logits say."""
+    draws = numpy.random.default_rng(seed).random((len(logits), 1))
+    return (softmax(logits).cumsum(axis=1) < draws).sum(axis=1).clip(max=logits.shape[1] - 1)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.3, 4.0))
+def test_temperature_is_better_than_any_other(seed: int, scale: float) -> None:
+    logits = numpy.random.default_rng(seed).normal(size=(200, 5), scale=2.0).astype("float32")
+    targets = draw_labels(logits, seed)
+
+    def loss(temperature: float) -> float:
+        return negative_log_likelihood(logits * scale / temperature, targets)[0]
+
+    found = fit_temperature(logits * scale, targets)
+    assert loss(found) <= min(loss(temperature) for temperature in numpy.geomspace(LOWEST, HIGHEST, 200)) + 1e-4
+
+
+def test_refined_temperature_has_no_higher_calibration_error() -> None:
+    logits = numpy.random.default_rng(0).normal(size=(2_000, 5), scale=2.0)
+    targets = draw_labels(logits, 0)
+    targets[::7] = -1
+
+    def error(temperature: float) -> float:
+        known = targets >= 0
+        probabilities = softmax(logits[known] / temperature)
+        return expected_calibration_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == targets[known])
+
+    fitted = fit_temperature(logits, targets)
+    refined = refine_temperature(fitted, logits, targets)
+    assert refined == pytest.approx(fitted, rel=0.07)
+    assert error(refined) < error(fitted)
+    assert refine_temperature(2.0, logits[:1], numpy.asarray([-1])) == 2.0
+
+
+def test_temperature_makes_up_for_a_scale() -> None:
+    logits = numpy.random.default_rng(0).normal(size=(20_000, 5), scale=2.0)
+    targets = draw_labels(logits, 0)
+    assert fit_temperature(logits * 2.5, targets) == pytest.approx(2.5, rel=0.05)
+
+
+def test_tokens_without_a_known_label_do_not_count() -> None:
+    logits = numpy.random.default_rng(0).normal(size=(100, 5), scale=4.0)
+    targets = draw_labels(logits / 2, 0)
+    known = fit_temperature(logits[:50], targets[:50])
+    targets[50:] = -1
+    assert fit_temperature(logits, targets) == known
+    assert fit_temperature(logits[50:], targets[50:]) == 1.0
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_temperature_is_bounded(is_right: bool) -> None:
+    logits = numpy.tile([[2.0, 1.0, 0.0]], (50, 1))
+    found = fit_temperature(logits, numpy.full(50, 0 if is_right else 2))
+    assert found == pytest.approx(LOWEST if is_right else HIGHEST)
+
+
+def test_calibrating_changes_probabilities_and_no_label() -> None:
+    nlp = make_pipeline(steps=5)
+    tagger = nlp.get_pipe("lstm_tagger")
+    docs = list(nlp.pipe(TEXTS))
+    before = tagger.predict_proba(docs)
+    temperatures = tagger.calibrate(make_examples(nlp))
+    assert set(temperatures) == {"tag", "pos", "morph"}
+    after = tagger.predict_proba(docs)
+    for doc, again, old, new in zip(docs, nlp.pipe(TEXTS), before, after):
+        assert doc.to_array(["TAG", "POS", "MORPH"]).tolist() == again.to_array(["TAG", "POS", "MORPH"]).tolist()
+        for head, temperature in temperatures.items():
+            expected = old[head] ** (1 / temperature)
+            assert new[head] == pytest.approx(expected / expected.sum(axis=1, keepdims=True), abs=1e-5)
+    assert not numpy.allclose(before[3]["pos"], after[3]["pos"])
+
+
+def test_evaluation_in_training_calibrates_and_any_other_does_not() -> None:
+    nlp = make_pipeline(steps=5)
+    tagger = nlp.get_pipe("lstm_tagger")
+    examples = make_examples(nlp)
+    nlp.evaluate(examples)
+    assert tagger.cfg["temperatures"] == {}
+    (shim,) = tagger.model.shims
+    averages = {(shim.id, name): weights.numpy() + 0.1 for name, weights in shim.module.state_dict().items()}
+    with nlp.use_params(averages):
+        nlp.evaluate(examples)
+        fitted = dict(tagger.cfg["temperatures"])
+        assert tagger.calibrate(make_examples(nlp)) == pytest.approx(fitted)
+    assert set(fitted) == {"tag", "pos", "morph"}
+    nlp.evaluate(make_examples(nlp, [{"words": ["Run"], "tags": ["NN"], "pos": ["NOUN"], "morphs": [""]}]))
+    assert tagger.cfg["temperatures"] == fitted
+
+
+def test_temperatures_are_saved() -> None:
+    nlp = make_pipeline(steps=5)
+    tagger = nlp.get_pipe("lstm_tagger")
+    tagger.calibrate(make_examples(nlp))
+    other: Language = make_pipeline()
+    other.from_bytes(nlp.to_bytes())
+    assert other.get_pipe("lstm_tagger").cfg["temperatures"] == tagger.cfg["temperatures"]
+    docs = [nlp.make_doc(text) for text in TEXTS]
+    for own, loaded in zip(tagger.predict_proba(docs), other.get_pipe("lstm_tagger").predict_proba(docs)):
+        assert all((own[head] == loaded[head]).all() for head in own)
+
+
+def test_new_labels_begin_without_temperatures() -> None:
+    nlp = make_pipeline(steps=5)
+    tagger = nlp.get_pipe("lstm_tagger")
+    examples = make_examples(nlp)
+    tagger.calibrate(examples)
+    nlp.initialize(lambda: examples)
+    assert tagger.cfg["temperatures"] == {}
+
+
+def test_calibrating_with_nothing_changes_nothing() -> None:
+    tagger = make_pipeline().get_pipe("lstm_tagger")
+    assert tagger.calibrate([]) == {}
+
+
+def sort_slowly(predictions: List[Tuple[float, bool]], n_bins: int) -> List[List[Tuple[float, bool]]]:
+    bins: List[List[Tuple[float, bool]]] = [[] for _ in range(n_bins)]
+    for confidence, is_right in predictions:
+        bins[min(int(confidence * n_bins), n_bins - 1)].append((confidence, is_right))
+    return bins
+
+
+@given(PREDICTIONS, st.integers(1, 12))
+def test_bins_equal_a_slow_count(predictions: List[Tuple[float, bool]], n_bins: int) -> None:
+    confidence, is_right = [c for c, _ in predictions], [r for _, r in predictions]
+    found = reliability(confidence, is_right, n_bins)
+    error = 0.0
+    for members, count, mean, accuracy in zip(sort_slowly(predictions, n_bins), *found, strict=True):
+        assert count == len(members)
+        if not members:
+            assert numpy.isnan(mean) and numpy.isnan(accuracy)
+            continue
+        assert mean == pytest.approx(sum(c for c, _ in members) / len(members))
+        assert accuracy == pytest.approx(sum(r for _, r in members) / len(members))
+        error += len(members) * abs(mean - accuracy) / len(predictions)
+    assert expected_calibration_error(confidence, is_right, n_bins) == pytest.approx(error, abs=1e-12)
+
+
+def test_bounds_belong_to_the_upper_bin() -> None:
+    assert reliability([0, 0.25, 0.5, 0.75, 1], [True] * 5, n_bins=4).counts.tolist() == [1, 1, 1, 2]
+
+
+def test_error_of_known_predictions() -> None:
+    """Three of four right at 0.9, and one of four at 0.25."""
+    confidence = [0.9] * 4 + [0.25] * 4
+    is_right = [True, True, True, False, True, False, False, False]
+    assert expected_calibration_error(confidence, is_right) == pytest.approx(0.15 / 2)
+
+
+def test_who_is_right_as_often_as_said_has_no_error() -> None:
+    generator = numpy.random.default_rng(0)
+    confidence = generator.random(100_000)
+    assert expected_calibration_error(confidence, generator.random(100_000) < confidence) < 0.01
+
+
+def test_nothing_has_no_error() -> None:
+    assert expected_calibration_error([], []) == 0
+
+
+@pytest.mark.parametrize("confidence", [-0.1, 1.1, float("nan")])
+def test_confidence_that_is_no_probability_raises(confidence: float) -> None:
+    with pytest.raises(ValueError, match=f"must be a probability from 0 to 1, not {confidence}"):
+        reliability([0.5, confidence], [True, True])
