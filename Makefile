@@ -15,12 +15,13 @@ demo: .venv/installed
 test: .venv/installed
 	.venv/bin/python -m pytest
 
-# What CI runs besides: the long tests, style and types.
+# What CI runs besides: the long tests, style, types and the direction of imports.
 check: .venv/installed
 	.venv/bin/python -m pytest --slow -m slow --durations 10
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo --no-cache
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
