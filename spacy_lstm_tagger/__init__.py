@@ -1,1 +1,42 @@
-"""Tag parts of speech and morphology with an LSTM, as a spaCy pipeline component."""
+"""Tag parts of speech and morphology with an LSTM, as a spaCy pipeline component.
+
+    >>> import spacy
+    >>> nlp = spacy.blank("en")
+    >>> tagger = nlp.add_pipe("lstm_tagger", config={"pretrained": "en"})
+    >>> [(token.text, token.pos_, token.tag_) for token in nlp("She reads.")]
+    [('She', 'PRON', 'PRP'), ('reads', 'VERB', 'VBZ'), ('.', 'PUNCT', '.')]
+
+spaCy finds the component, and the commands `python -m spacy lstm-tagger --help`, without an import of this package.
+The package itself offers:
+
+- `load_pipeline(model)`: load a pipeline that has an LSTM tagger, or the English one.
+- `explain(nlp, text)`: why the tagger labels the words of a text as it does.
+- `__version__`: the version that is installed.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, List
+
+if TYPE_CHECKING:
+    from .explain import explain
+    from .pipeline.component import load_pipeline
+
+    __version__: str
+
+__all__ = ["__version__", "explain", "load_pipeline"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is used: spaCy and torch take seconds."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("spacy-lstm-tagger")
+    if name == "load_pipeline":
+        return import_module(".pipeline.component", __name__).load_pipeline
+    if name == "explain":
+        # The package, which can be called: Python sets the name to it whenever a module in it is imported.
+        return import_module(".explain", __name__)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
+def __dir__() -> List[str]:
+    return __all__

@@ -8,15 +8,29 @@ from typing import Any, Iterable, Iterator, Optional
 import typer
 from tqdm import tqdm
 
+from .. import __version__
+
 INTERRUPTED = 130
 PIPE_BROKEN = 141
 
 lstm_tagger_cli = typer.Typer(
     name="lstm-tagger",
-    help="Train, use and evaluate the LSTM tagger.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+
+def show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"spacy-lstm-tagger {__version__}")
+        raise typer.Exit
+
+
+@lstm_tagger_cli.callback()
+def options(
+    version: bool = typer.Option(False, "--version", callback=show_version, is_eager=True, help="Show the version."),
+) -> None:
+    """Train, use and evaluate the LSTM tagger."""
 
 
 @contextmanager

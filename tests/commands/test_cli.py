@@ -2,6 +2,7 @@ import io
 import itertools
 import re
 import sys
+from importlib.metadata import version
 
 import pytest
 import typer
@@ -63,3 +64,13 @@ def test_progress_is_not_shown_where_it_is_not_wanted(monkeypatch, clock):
     monkeypatch.setattr(sys, "stderr", Terminal())
     list(show_progress(range(1000), unit=" words", disable=True))
     assert sys.stderr.getvalue() == ""
+
+
+def test_version_is_shown(run_spacy):
+    assert run_spacy("lstm-tagger", "--version").stdout == f"spacy-lstm-tagger {version('spacy-lstm-tagger')}\n"
+
+
+def test_help_names_the_commands_and_the_version(run_spacy):
+    text = run_spacy("lstm-tagger", "--help").stdout
+    assert "Train, use and evaluate the LSTM tagger." in text
+    assert all(name in text for name in ("--version", "train", "tag", "evaluate", "explain"))
