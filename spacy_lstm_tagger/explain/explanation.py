@@ -165,7 +165,7 @@ def explain(
         },
         part_names=_part_names(tagger, network),
         parts={head: numpy.concatenate([part.parts[i] for part in parts]) for i, head in enumerate(probabilities)},
-        spelling=[tagger.vocabulary.shorten(word) if network.encoder.characters else "" for word in words],
+        spelling=[tagger.vocabulary.read_characters(word) if network.encoder.characters else "" for word in words],
         characters={
             head: [scores for part in parts for scores in part.characters[i]] for i, head in enumerate(probabilities)
         },

@@ -121,7 +121,9 @@ def look_up_types(model: TaggerModel, vocab: Vocab, words: List[str]) -> WordTyp
     tensors = WordTypes(*(to_tensor(table, parameter) for table in rows))
     if not get_network(model).sizes.vector_width:
         return tensors
-    vectors = numpy.asarray([vocab.get_vector(word) for word in words], dtype="float32")
+    spellings = map(model.attrs["vocabulary"].spell, words)
+    known = [spelling if vocab.has_vector(spelling) else word for word, spelling in zip(words, spellings)]
+    vectors = numpy.asarray([vocab.get_vector(word) for word in known], dtype="float32")
     return tensors._replace(vectors=to_tensor(vectors, parameter))
 
 

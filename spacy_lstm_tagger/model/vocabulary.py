@@ -10,6 +10,8 @@ from spacy.lang.lex_attrs import word_shape
 from spacy.strings import hash_string  # type: ignore[attr-defined]
 from srsly import msgpack
 
+from .normalization import LATEST_RULES, normalize
+
 
 class WordRows(NamedTuple):
     """Words as rows of embedding tables, where row 0 is an unknown word, affix or shape.
@@ -33,6 +35,7 @@ class Vocabulary:
     def __init__(
         self,
         *,
+        normalization: int,
         lower: bool,
         strip_punctuation: bool,
         prefixes: Sequence[int],
@@ -45,6 +48,7 @@ class Vocabulary:
     ) -> None:
         """Set up an empty vocabulary. See `build_vocabulary_v1` for the settings."""
         self.settings: Dict[str, Any] = {
+            "normalization": normalization,
             "lower": lower,
             "strip_punctuation": strip_punctuation,
             "prefixes": list(prefixes),
@@ -66,11 +70,11 @@ class Vocabulary:
 
     def __contains__(self, word: str) -> bool:
         """Whether a word was in the training data."""
-        return hash_string(self.clean(word)) in self.word_rows
+        return self._key(self.spell(word)) in self.word_rows
 
     def count(self, word: str) -> int:
         """RETURNS (int): How often a word occurs in the training data."""
-        return int(self.word_counts[self.word_rows.get(hash_string(self.clean(word)), 0)])
+        return int(self.word_counts[self.word_rows.get(self._key(self.spell(word)), 0)])
 
     @property
     def table_sizes(self) -> Dict[str, Any]:
@@ -90,10 +94,11 @@ class Vocabulary:
         affixes: List[Counter[int]] = [Counter() for _ in self.affix_rows]
         characters: Counter[int] = Counter()
         for word, count in counts.items():
-            words[hash_string(self.clean(word))] += count
-            for counter, affix in zip(affixes, self._affixes(word)):
+            spelling = self.spell(word)
+            words[self._key(spelling)] += count
+            for counter, affix in zip(affixes, self._affixes(spelling)):
                 counter[hash_string(affix)] += count
-            for character in word:
+            for character in spelling:
                 characters[ord(character)] += count
         min_count = self.settings["min_count"]
         self.word_rows = _number_by_frequency(words, 1, self.settings["min_word_count"])
@@ -110,31 +115,30 @@ class Vocabulary:
         """
         n_affixes = len(self.affix_rows)
         rows = numpy.zeros((len(words), 1 + n_affixes), dtype="int64")
-        spellings: List[List[int]] = []
+        character_rows: List[List[int]] = []
         for i, word in enumerate(words):
-            rows[i, 0] = self.word_rows.get(hash_string(self.clean(word)), 0)
-            for j, affix in enumerate(self._affixes(word)):
+            spelling = self.spell(word)
+            rows[i, 0] = self.word_rows.get(self._key(spelling), 0)
+            for j, affix in enumerate(self._affixes(spelling)):
                 rows[i, 1 + j] = self.affix_rows[j].get(hash_string(affix), 0)
             if self.settings["characters"]:
-                spellings.append([self.character_rows.get(ord(c), 1) for c in self.shorten(word)])
-        characters = numpy.zeros((len(words), max(map(len, spellings), default=0)), dtype="int64")
-        for i, spelling in enumerate(spellings):
-            characters[i, : len(spelling)] = spelling
+                character_rows.append([self.character_rows.get(ord(c), 1) for c in self._shorten(spelling)])
+        characters = numpy.zeros((len(words), max(map(len, character_rows), default=0)), dtype="int64")
+        for i, row in enumerate(character_rows):
+            characters[i, : len(row)] = row
         return WordRows(rows[:, 0], rows[:, 1:], characters)
+
+    def spell(self, word: str) -> str:
+        """RETURNS (str): The spelling by which a word is looked up, see `normalize`."""
+        return normalize(word) if self.settings["normalization"] else word
 
     def clean(self, word: str) -> str:
         """RETURNS (str): The form of a word by which it is known."""
-        if self.settings["strip_punctuation"]:
-            end = len(word)
-            while end and unicodedata.category(word[end - 1]).startswith("P"):
-                end -= 1
-            word = word[:end] or word
-        return word.lower() if self.settings["lower"] else word
+        return self._clean(self.spell(word))
 
-    def shorten(self, word: str) -> str:
+    def read_characters(self, word: str) -> str:
         """RETURNS (str): The characters that are read: of a very long word the ends, which tell most about it."""
-        limit = self.settings["max_characters"]
-        return word if len(word) <= limit else word[: limit // 2] + word[limit // 2 - limit :]
+        return self._shorten(self.spell(word))
 
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): The tables as msgpack: keys in the order of their rows."""
@@ -169,17 +173,33 @@ class Vocabulary:
         self.word_rows, self.word_counts, self.affix_rows, self.character_rows = words, word_counts, affixes, characters
         return self
 
-    def _affixes(self, word: str) -> List[str]:
-        lowered = word.lower()
+    def _key(self, spelling: str) -> int:
+        return int(hash_string(self._clean(spelling)))
+
+    def _clean(self, spelling: str) -> str:
+        if self.settings["strip_punctuation"]:
+            end = len(spelling)
+            while end and unicodedata.category(spelling[end - 1]).startswith("P"):
+                end -= 1
+            spelling = spelling[:end] or spelling
+        return spelling.lower() if self.settings["lower"] else spelling
+
+    def _shorten(self, spelling: str) -> str:
+        limit = self.settings["max_characters"]
+        return spelling if len(spelling) <= limit else spelling[: limit // 2] + spelling[limit // 2 - limit :]
+
+    def _affixes(self, spelling: str) -> List[str]:
+        lowered = spelling.lower()
         affixes = [lowered[:n] for n in self.settings["prefixes"]]
         affixes += [lowered[-n:] for n in self.settings["suffixes"]]
         if self.settings["shape"]:
-            affixes.append(word_shape(word))
+            affixes.append(word_shape(spelling))
         return affixes
 
 
 def build_vocabulary_v1(
     *,
+    normalization: int = LATEST_RULES,
     lower: bool = True,
     strip_punctuation: bool = False,
     prefixes: List[int] = [2, 3],
@@ -192,6 +212,8 @@ def build_vocabulary_v1(
 ) -> Callable[[], Vocabulary]:
     """Set what the tagger reads of a word.
 
+    normalization (int): The rules that bring the spellings of a word into one (quotes, dashes, digits, Unicode normal
+        forms), as `normalize` says; 0 leaves each spelling as it is.
     lower (bool): Whether upper-case and lower-case forms are one word. Case still shows in shape and characters.
     strip_punctuation (bool): Whether punctuation at a word's end is cut off, for text that is split at spaces alone.
     prefixes (List[int]): Lengths of the prefixes that are read.
@@ -204,6 +226,8 @@ def build_vocabulary_v1(
     RETURNS (Callable[[], Vocabulary]): Makes an empty vocabulary with these settings.
     """
     settings = dict(locals())
+    if normalization not in range(LATEST_RULES + 1):
+        raise ValueError(f"normalization must be 0 (none) or up to {LATEST_RULES}, not {normalization!r}.")
     if min([*prefixes, *suffixes, max_characters]) < 1:
         raise ValueError(
             "prefixes, suffixes and max_characters must be lengths of at least 1, not "

@@ -22,7 +22,8 @@ from .label_combinations import Combinations
 
 # The number is raised with each change of the files that a released version would not read, or not read rightly. Each
 # version reads the formats of all released ones: a model of each is kept in tests/models.
-FORMAT = 1
+# Format 2: the vocabulary says how it normalizes words. Before, it did not.
+FORMAT = 2
 CFG, VOCABULARY, WEIGHTS = "cfg", "vocabulary.msgpack", "model.safetensors"
 PARTS = (CFG, VOCABULARY, WEIGHTS)
 
@@ -72,6 +73,8 @@ def from_parts(parts: Mapping[str, bytes], model: TaggerModel, source: str) -> D
     vocabulary = model.attrs["vocabulary"]
     if VOCABULARY in parts:
         settings = cfg.get("vocabulary", vocabulary.settings)
+        if cfg.get("format") == 1:
+            settings = {"normalization": 0, **settings}
         vocabulary = _parse(parts, VOCABULARY, source, lambda data: _load_vocabulary(settings, data), digests)
     if WEIGHTS in parts:
         sizes = cfg["network"] if CFG in parts else get_network(model).sizes._asdict()

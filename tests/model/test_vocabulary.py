@@ -59,6 +59,29 @@ def test_clean(word: str, lower: bool, strip_punctuation: bool, expected: str) -
     assert make_vocabulary(lower=lower, strip_punctuation=strip_punctuation).clean(word) == expected
 
 
+def test_spellings_of_a_word_are_the_same_to_the_network() -> None:
+    vocabulary = make_vocabulary({"aujourd'hui": 2, "1999": 2, "-": 2}, min_count=1)
+    for plain, other in [("aujourd'hui", "aujourd’hui"), ("1999", "１９９９"), ("-", "—")]:
+        assert_same(vocabulary.look_up([plain]), vocabulary.look_up([other]))
+        assert other in vocabulary and vocabulary.count(other) == 2
+
+
+def test_spellings_of_the_training_data_are_counted_together() -> None:
+    vocabulary = make_vocabulary({"l'": 1, "l’": 2})
+    assert len(vocabulary) == 1 and vocabulary.count("lʼ") == 3
+
+
+def test_without_normalization_each_spelling_is_a_word() -> None:
+    vocabulary = make_vocabulary({"l'": 1, "l’": 2}, normalization=0)
+    assert len(vocabulary) == 2 and [vocabulary.count(word) for word in ("l'", "l’", "lʼ")] == [1, 2, 0]
+
+
+@pytest.mark.parametrize("normalization", [-1, 99, "nfc", None])
+def test_unknown_normalization(normalization: Any) -> None:
+    with pytest.raises(ValueError, match="normalization must be 0"):
+        build_vocabulary_v1(normalization=normalization)
+
+
 def test_tutorial_has_8_words() -> None:
     sentences = json.loads((ROOT / "corpus" / "tutorial.json").read_text(encoding="utf8"))
     assert [text for text, _ in sentences] == ["The dog ate the apple.", "Everybody read that book."]
@@ -179,7 +202,11 @@ def test_rows_fit_their_tables(options: Dict[str, Any], words: List[str]) -> Non
     vocabulary = make_vocabulary(**options)
     rows, sizes = vocabulary.look_up(words), vocabulary.table_sizes
     limit = vocabulary.settings["max_characters"]
-    width = max((min(len(word), limit) for word in words), default=0) if vocabulary.settings["characters"] else 0
+    width = (
+        max((min(len(vocabulary.spell(word)), limit) for word in words), default=0)
+        if vocabulary.settings["characters"]
+        else 0
+    )
     assert [part.shape for part in rows] == [
         (len(words),),
         (len(words), len(sizes["n_affixes"])),

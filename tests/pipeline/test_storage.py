@@ -67,7 +67,7 @@ def test_saving_what_was_loaded_gives_the_same_files(trained_path, tmp_path):
 def test_files_are_those_of_the_contract(trained_path):
     assert set(os.listdir(trained_path / "lstm_tagger")) == FILES
     cfg = srsly.read_json(trained_path / "lstm_tagger" / "cfg")
-    assert cfg["format"] == 1
+    assert cfg["format"] == storage.FORMAT
     assert cfg["network"]["hidden_width"] == 8
     assert cfg["labels"]["pos"] == ["DET", "INTJ", "NOUN", "PRON", "PUNCT", "VERB"]
 
@@ -153,7 +153,7 @@ def test_weights_of_another_network_are_refused(trained_path, tmp_path):
         spacy.blank("en").add_pipe("lstm_tagger").from_disk(path, exclude=["vocab"])
 
 
-@pytest.mark.parametrize("number", [0, 2, 99])
+@pytest.mark.parametrize("number", [0, storage.FORMAT + 1, 99])
 def test_other_format_number_is_refused(trained_path, tmp_path, number):
     path = tmp_path / "model"
     shutil.copytree(trained_path / "lstm_tagger", path)

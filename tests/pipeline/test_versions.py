@@ -57,3 +57,9 @@ def test_each_format_has_a_model():
 
 def test_this_version_has_a_model():
     assert version("spacy-lstm-tagger") in VERSIONS
+
+
+def test_model_of_format_1_knows_spellings_as_it_did():
+    tagger = spacy.blank("en").add_pipe("lstm_tagger").from_disk(MODELS / "0.1.0", exclude=["vocab"])
+    assert tagger.vocabulary.settings["normalization"] == 0
+    assert "The" in tagger.vocabulary and "Ｔｈｅ" not in tagger.vocabulary
