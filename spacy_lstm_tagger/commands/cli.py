@@ -1,4 +1,4 @@
-"""What the commands share: the group they belong to, how they show progress, and how they end."""
+"""What the commands share: their group, their progress bars and their exit codes."""
 
 import os
 import sys
@@ -35,17 +35,16 @@ def options(
 
 @contextmanager
 def clean_exit() -> Iterator[None]:
-    """End the command as a script and a person expect it.
+    """End the command with the exit codes that a shell uses.
 
-    Where the user can mend the cause, with a message instead of a traceback and exit code 1. After Ctrl-C with 130, and
-    when who reads the output has had enough with 141: what a shell gives for these signals. Exit code 2 is typer's, for
-    a wrong use of the command.
+    Errors that the user can mend end with a message instead of a traceback, and with 1; Ctrl-C with 130; a reader of
+    the output that stops early with 141. Exit code 2 is typer's, for wrong use of the command.
     """
     try:
         yield
         sys.stdout.flush()
     except BrokenPipeError as error:
-        # What is still to be written goes nowhere, or Python would complain at its end.
+        # Discard what is still buffered: Python would report an error when it flushes it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(PIPE_BROKEN) from error
     except KeyboardInterrupt as error:
@@ -60,12 +59,12 @@ def clean_exit() -> Iterator[None]:
 def show_progress(
     items: Optional[Iterable[Any]] = None, *, unit: str, total: Optional[int] = None, disable: Optional[bool] = None
 ) -> Any:
-    """Show on standard error how far the command is, once it has taken two seconds and if a terminal shows it.
+    """Show a progress bar on standard error after two seconds, if that is a terminal.
 
-    items (Optional[Iterable]): What is worked through. None: the caller says how far it is.
+    items (Optional[Iterable]): The items. None: the caller updates the bar.
     unit (str): What is counted.
-    total (Optional[int]): How many there are, if it is known.
-    disable (Optional[bool]): Whether to show nothing. None: unless standard error is a terminal.
-    RETURNS (tqdm): Goes through the items.
+    total (Optional[int]): The number of items, if it is known.
+    disable (Optional[bool]): Whether to show nothing. None: if standard error is not a terminal.
+    RETURNS (tqdm): An iterable of the items.
     """
     return tqdm(items, unit=unit, total=total, unit_scale=True, delay=2, leave=False, disable=disable)

@@ -23,7 +23,7 @@ N_CONFUSIONS = 15
 def evaluate_cli(
     model: str = typer.Argument(..., help="Directory or package of a pipeline, or 'en'"),
     data_path: Path = typer.Argument(..., metavar="DATA", help="Annotated sentences", exists=True),
-    format: Optional[str] = typer.Option(None, "--format", "-f", help="Form of the sentences. Default: by content"),
+    format: Optional[str] = typer.Option(None, "--format", "-f", help="Format of the sentences. Default: by content"),
     report: Optional[Path] = typer.Option(
         None,
         "--report",
@@ -49,9 +49,9 @@ def evaluate(
 
     model (Union[str, Path]): Directory or package of a pipeline with an LSTM tagger.
     data_path (Path): Annotated sentences.
-    format (Optional[str]): The form of the sentences. None: told by their content.
-    report (Optional[Path]): A directory for an HTML report. Where the pipeline lies as `train` left it, the report has
-        its learning curve.
+    format (Optional[str]): The format of the sentences. None: detected from their content.
+    report (Optional[Path]): A directory for an HTML report. It has the learning curve if the pipeline is where `train`
+        wrote it.
     RETURNS (Dict[str, LayerScores]): Scores of each annotated layer: "pos", "tag", "morph".
     """
     nlp = load_pipeline(model)
@@ -66,7 +66,7 @@ def evaluate(
 
 
 def announce_report(path: Path) -> None:
-    """Print where a report is, and how it would have plots if it has none.
+    """Print where a report is, and how to get plots if it has none.
 
     path (Path): The report's file.
     """
@@ -93,7 +93,7 @@ def print_scores(layers: Dict[str, LayerScores]) -> None:
         header=header,
         divider=True,
         aligns=tuple("lrrrrr"),
-        title="Accuracy in percent, on given words and sentences",
+        title="Accuracy in percent, on the words and sentences of the data",
     )
     for name, scores in layers.items():
         rows = []
@@ -111,4 +111,4 @@ def print_scores(layers: Dict[str, LayerScores]) -> None:
         if scores.errors:
             rows = [[gold, given, str(count)] for gold, given, count in scores.errors[:N_CONFUSIONS]]
             title = f"{NAMES[name]}: most frequent confusions"
-            msg.table(rows, header=["right", "given", "times"], divider=True, aligns=tuple("llr"), title=title)
+            msg.table(rows, header=["gold", "predicted", "words"], divider=True, aligns=tuple("llr"), title=title)

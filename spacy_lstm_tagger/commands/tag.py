@@ -13,7 +13,7 @@ from ..formats.tagged_text import render
 from ..pipeline.component import load_pipeline
 from .cli import clean_exit, lstm_tagger_cli, show_progress
 
-# At most so much of a stream is read at once, in bytes: enough for full batches.
+# How much of a stream is read at once, in bytes: enough for full batches.
 CHUNK = 1 << 16
 
 
@@ -28,11 +28,11 @@ def tag_cli(
     ),
     format: str = typer.Option("table", "--format", "-f", help="table, conllu, json, tsv or html"),
     confidence: bool = typer.Option(
-        False, "--confidence", help="Show how sure the tagger is of each word, and mark doubtful ones with a ?"
+        False, "--confidence", help="Show the confidence of each label, and mark doubtful words with a ?"
     ),
 ) -> None:
     """
-    Tag texts given as arguments, in a file or on standard input, a text a line, and print them.
+    Tag texts: the arguments, or the lines of a file or of standard input.
     """
     with clean_exit():
         if texts and input_file is not None:
@@ -55,7 +55,7 @@ def tag(
     texts (Iterable[str]): The texts.
     model (str): Directory or package of a pipeline with an LSTM tagger, or a tagger that ships with this package.
     format (str): Form of the output: "table", "conllu", "json", "tsv" or "html".
-    confidence (bool): Whether to show how sure the tagger is of each word.
+    confidence (bool): Whether to show the confidence of each label.
     color (bool): Whether tables have colours, by escape sequences of a terminal.
     YIELDS (str): Pieces of the output.
     """
@@ -70,7 +70,7 @@ def tag_batches(
     confidence: bool = False,
     color: bool = False,
 ) -> Iterator[str]:
-    """Tag texts that come in batches. The output for those of one comes before the next one is asked for.
+    """Tag texts that come in batches. Each batch is output before the next one is read.
 
     batches (Iterable[Iterable[str]]): The texts. The other arguments are those of `tag`.
     YIELDS (str): Pieces of the output.
@@ -80,11 +80,10 @@ def tag_batches(
 
 
 def read_lines(stream: BinaryIO, on_read: Callable[[int], object] = lambda n_bytes: None) -> Iterator[List[str]]:
-    """Read the lines that a stream has ready, without waiting for more of them: one of a person who types, many of a
-    file.
+    """Read the lines that a stream has ready without waiting for more: one from a person who types, many from a file.
 
     stream (BinaryIO): UTF-8 text, buffered.
-    on_read (Callable[[int], object]): Is told how many bytes were read, when they have been dealt with.
+    on_read (Callable[[int], object]): Called with the number of bytes of each piece, when its lines have been used.
     YIELDS (List[str]): Lines without their ends. Raises a ValueError for a line that is not UTF-8.
     """
     n_lines, rest = 0, b""
@@ -98,7 +97,7 @@ def read_lines(stream: BinaryIO, on_read: Callable[[int], object] = lambda n_byt
 
 
 def _open_lines(stream: BinaryIO) -> Iterator[List[str]]:
-    """Read a stream's lines, with progress where that does not mix with the output or with what a person types."""
+    """Read a stream's lines, with a progress bar unless it would mix with the output or with what a person types."""
     if stream.isatty() and sys.stderr.isatty():
         typer.echo("Type a text a line, and Ctrl-D at the end.", err=True)
     quiet = True if stream.isatty() or sys.stdout.isatty() else None
@@ -107,7 +106,7 @@ def _open_lines(stream: BinaryIO) -> Iterator[List[str]]:
 
 
 def _find_size(stream: BinaryIO) -> Optional[int]:
-    """A file's size in bytes; None if the stream is none, but a pipe or a terminal."""
+    """A file's size in bytes; None for a pipe or a terminal."""
     try:
         return os.fstat(stream.fileno()).st_size or None
     except OSError:
@@ -126,8 +125,7 @@ def _decode(line: bytes, number: int) -> str:
 
 
 def _pipe_batches(nlp: Language, batches: Iterable[Iterable[str]]) -> Iterator[Doc]:
-    """Tag batch by batch. A doc is gone when the next one comes, so that streams need no more memory the longer they
-    are."""
+    """Tag batch by batch. Memory is freed after each batch, so that it does not grow with the length of the stream."""
     for texts in batches:
         with nlp.memory_zone():
             yield from nlp.pipe(texts)

@@ -27,7 +27,7 @@ from .cli import clean_exit, lstm_tagger_cli, show_progress
 from .evaluate import TRAINING_LOG, announce_report, evaluate
 
 HELD_OUT = 0.1
-# Those that also write a file, which reports show as the learning curve.
+# Loggers that also write a file, from which reports draw the learning curve.
 LOGGERS_WITH_FILE = ("spacy.ConsoleLogger.v2", "spacy.ConsoleLogger.v3", "spacy-lstm-tagger.ProbabilityLogger.v1")
 
 
@@ -41,10 +41,10 @@ def train_cli(
     ),
     lang: Optional[str] = typer.Option(None, "--lang", "-l", help="Language code. Default: the config's"),
     config: str = typer.Option("fast", "--config", "-c", help="fast, accurate, tutorial, or the path of a config"),
-    format: Optional[str] = typer.Option(None, "--format", "-f", help="Form of the sentences. Default: by content"),
+    format: Optional[str] = typer.Option(None, "--format", "-f", help="Format of the sentences. Default: by content"),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
     seed: int = typer.Option(0, "--seed", help="Random seed"),
-    resume: bool = typer.Option(False, "--resume", help="Go on where training was interrupted, as if it had not been"),
+    resume: bool = typer.Option(False, "--resume", help="Continue an interrupted training from its checkpoint"),
 ) -> None:
     """
     Train a pipeline with an LSTM tagger on annotated sentences: CoNLL-U, spaCy's .spacy, word/TAG text, two-column
@@ -82,19 +82,19 @@ def train(
     resume: bool = False,
     overrides: Mapping[str, Any] = {},
 ) -> Path:
-    """Train a pipeline with spaCy's training loop, and say where it is and how well it does. Beside it is a report on
-    the development data, as one HTML page.
+    """Train a pipeline with spaCy's training loop, print where it is and its scores, and write a report on the
+    development data.
 
     train_path (Path): Annotated sentences.
     output_path (Path): Directory for the trained pipeline.
     dev_path (Optional[Path]): Annotated sentences to choose the best model by. None: a tenth of those of train_path.
     lang (Optional[str]): Language code. None: the config's.
     config (Union[str, Path]): The name of a config that the package ships, or the path of another.
-    format (Optional[str]): The form of the sentences. None: told by their content.
+    format (Optional[str]): The format of the sentences. None: detected from their content.
     gpu_id (int): Which GPU; -1 is the CPU.
     seed (int): Random seed.
-    resume (bool): Whether to go on from the checkpoint of a training that was interrupted, with the same arguments
-        otherwise. It ends with the weights that an uninterrupted one would have.
+    resume (bool): Whether to continue an interrupted training from its checkpoint. The other arguments must be the
+        same. The final weights are those of an uninterrupted training.
     overrides (Mapping[str, Any]): Settings of the config, such as {"training.dropout": 0.3}.
     RETURNS (Path): The directory of the best pipeline.
     """
@@ -134,7 +134,7 @@ def train(
         train_with_checkpoints(nlp, output_path, use_gpu=gpu_id, resume=resume)
     except KeyboardInterrupt:
         kept = f"The best pipeline so far is {best}. " if best.exists() else ""
-        raise KeyboardInterrupt(f"{kept}To go on, give the same command with --resume.") from None
+        raise KeyboardInterrupt(f"{kept}To continue, give the same command with --resume.") from None
     _report(best, dev_path, format)
     performance = srsly.read_json(best / "meta.json")["performance"]
     scores = {name: f"{100 * score:.2f}" for name, score in performance.items() if name.endswith("_acc") and score}
@@ -151,7 +151,7 @@ def _parse_overrides(arguments: List[str]) -> Dict[str, Any]:
 
 
 def _device_settings(config_path: Path, gpu_id: int) -> Dict[str, str]:
-    """Settings by which the taggers use a GPU. spaCy itself needs CuPy for that, PyTorch does not."""
+    """Settings that make the taggers use a GPU without CuPy, which spaCy needs and PyTorch does not."""
     if not has_torch_cuda_gpu:
         raise ValueError(f"--gpu-id {gpu_id}: PyTorch finds no CUDA device. Use -1 to train on the CPU.")
     components = load_config(config_path)["components"]
@@ -160,7 +160,7 @@ def _device_settings(config_path: Path, gpu_id: int) -> Dict[str, str]:
 
 
 def _report(best: Path, dev_path: Path, format: Optional[str]) -> None:
-    """Write a report on the trained pipeline beside it. Whatever is wrong with that, the pipeline is there."""
+    """Write a report on the trained pipeline beside it. If that fails, training still succeeds, with a warning."""
     try:
         evaluate(best, dev_path, format=format, report=best.parent)
         announce_report(best.parent / REPORT_FILE)
@@ -181,7 +181,7 @@ def _read_checked(path: Path, vocab: Vocab, format: Optional[str]) -> List[Doc]:
 
 
 def _hold_out(docs: List[Doc], source: Path, directory: Path, seed: int) -> Tuple[Path, Path]:
-    """Write a tenth of the docs, drawn at random, and the rest of them to two files."""
+    """Write a random tenth of the docs and the others to two files."""
     n_dev = max(1, round(HELD_OUT * len(docs)))
     if n_dev == len(docs):
         raise ValueError(f"{source} has only {len(docs)} sentence, so none can be held out: name others with --dev.")

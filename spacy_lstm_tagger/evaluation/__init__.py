@@ -1,1 +1,1 @@
-"""How well a tagger does on annotated sentences: scores, figures, the report."""
+"""Measures a tagger on annotated sentences: scores, figures and the report."""

@@ -1,4 +1,4 @@
-"""What a report shows in plots, and as tables for those who do not see them."""
+"""The figures of a report: each is a plot and a table of the same numbers."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -10,13 +10,14 @@ from ..annotation_layers import NAMES
 from ..pipeline.calibration import expected_calibration_error, reliability
 from .judgements import Judgement, LayerScores
 
-# The most that heat maps and bars show of many labels, and of long ones.
+# Plots show labels that are longer than this in another way: above the bars, and beside the rows of a heat map alone.
 LONG_LABEL = 12
+# How many labels heat maps and bars show, if they are short and if they are long.
 N_CONFUSED, N_CONFUSED_LONG = 20, 15
 N_BARS, N_BARS_LONG = 50, 30
 N_CONFUSIONS = 100
 
-# Where groups of words begin, by how often the training data has them and by the length of their sentence.
+# The lowest values of the groups of words: by counts in the training data, and by words in the sentence.
 FREQUENCIES = (0, 1, 2, 5, 10, 30, 100, 1000)
 LENGTHS = (1, 5, 10, 15, 20, 25, 30, 40)
 
@@ -63,7 +64,7 @@ def draw_figure(figure: Figure) -> str:
 
 
 def make_training_figure(log: Sequence[Mapping[str, Any]], layers: Sequence[str]) -> Figure:
-    """Show the course of training. The first evaluation is of a network that knows nothing, and would hide the others.
+    """Show the learning curve. The first evaluation, of the untrained network, is left out: it would hide the others.
 
     log (Sequence[Mapping[str, Any]]): The rows that spaCy's console logger writes, at least one.
     layers (Sequence[str]): The layers to show: "pos", "tag", "morph".
@@ -96,7 +97,7 @@ def make_training_figure(log: Sequence[Mapping[str, Any]], layers: Sequence[str]
 
 
 def make_reliability_figure(judgements: Judgements) -> Figure:
-    """Show whether the tagger is right as often as it says it is.
+    """Show accuracy by confidence.
 
     judgements (Mapping[str, Sequence[Judgement]]): The judgements in each layer.
     RETURNS (Figure): The figure.
@@ -168,7 +169,8 @@ def make_f_score_figure(layer: str, scores: LayerScores) -> Figure:
         [label, *(percent(rate) for rate in (score.precision, score.recall, score.fscore)), f"{score.tp + score.fn:,}"]
         for label, score in per_label
     ]
-    shown = per_label[: N_BARS_LONG if _are_long(scores.per_label) else N_BARS]
+    are_long = _are_long(scores.per_label)
+    shown = per_label[: N_BARS_LONG if are_long else N_BARS]
     which = "" if len(shown) == len(per_label) else f" {len(shown)} most frequent"
     return Figure(
         f"{layer}-labels",
@@ -177,42 +179,41 @@ def make_f_score_figure(layer: str, scores: LayerScores) -> Figure:
         ["label", "precision", "recall", "F", "words"],
         rows,
         "plot_bars",
-        ({label: 100 * score.fscore for label, score in shown},),
+        ({label: 100 * score.fscore for label, score in shown}, are_long),
     )
 
 
 def make_confusion_figure(layer: str, scores: LayerScores) -> Figure:
-    """Show which labels are taken for which.
+    """Show which labels are confused.
 
     layer (str): "pos", "tag" or "morph".
     scores (LayerScores): Its scores, with at least one mistake.
     RETURNS (Figure): The figure.
     """
     involved: Counter[str] = Counter()
-    for gold, given, count in scores.errors:
-        involved.update({gold: count, given: count})
+    for gold, predicted, count in scores.errors:
+        involved.update({gold: count, predicted: count})
     n_labels = N_CONFUSED_LONG if _are_long(involved) else N_CONFUSED
     labels = sorted(label for label, _ in involved.most_common(n_labels))
-    shown = {(gold, given): count for gold, given, count in scores.errors if {gold, given} <= set(labels)}
+    shown = {(gold, predicted): count for gold, predicted, count in scores.errors if {gold, predicted} <= set(labels)}
     which = f", among the {len(labels)} labels most often confused" if len(labels) < len(involved) else ""
     return Figure(
         f"{layer}-confusions",
         "Confusions",
-        f"How many words with the label of the row got that of the column{which}: "
+        f"How many words with the gold label of the row were predicted to have that of the column{which}: "
         f"{sum(shown.values()):,} of {sum(count for *_, count in scores.errors):,} mistakes. "
         f"The numbers are those of the {len(scores.errors[:N_CONFUSIONS])} most frequent confusions.",
-        ["right", "given", "words"],
-        [[gold, given, f"{count:,}"] for gold, given, count in scores.errors[:N_CONFUSIONS]],
+        ["gold", "predicted", "words"],
+        [[gold, predicted, f"{count:,}"] for gold, predicted, count in scores.errors[:N_CONFUSIONS]],
         "plot_confusions",
-        (labels, shown) if shown else (),
+        (labels, shown, _are_long(labels)) if shown else (),
         n_text=2,
         is_wide=True,
     )
 
 
 def with_probability(judgements: Sequence[Judgement]) -> Tuple[List[float], List[bool]]:
-    """RETURNS (Tuple[List[float], List[bool]]): The probabilities of labels that are the tagger's, and whether they are
-    right."""
+    """RETURNS (Tuple[List[float], List[bool]]): Probabilities of the tagger's labels, and whether they are right."""
     sure = [(judgement.probability, judgement.is_right) for judgement in judgements if not isnan(judgement.probability)]
     return [probability for probability, _ in sure], [is_right for _, is_right in sure]
 
@@ -230,7 +231,7 @@ def _make_groups_figure(
     starts: Sequence[int],
     measure: Callable[[Judgement], int],
 ) -> Figure:
-    """Show accuracy by groups of words, which begin where `starts` says."""
+    """Show accuracy by groups of words. `starts` are the lowest values of `measure` in each group."""
     is_right: Dict[str, List[List[bool]]] = {}
     for layer, layer_judgements in judgements.items():
         groups = is_right[NAMES[layer]] = [[] for _ in starts]

@@ -1,4 +1,4 @@
-"""How well a tagger does on annotated sentences, and where it errs."""
+"""A tagger's labels compared with those of annotated sentences."""
 
 from collections import Counter, defaultdict
 from math import nan
@@ -15,34 +15,34 @@ from ..pipeline.component import find_tagger
 
 BATCH_SIZE = 256
 
-# How often words with one label (first) got another (second).
+# How often each pair of a gold label and a predicted label occurs.
 Confusions = Counter[Tuple[str, str]]
 
 
 class Judgement(NamedTuple):
-    """What the tagger made of one word, in one layer of annotation.
+    """Gold and predicted label of one word, in one layer of annotation.
 
     token (Token): The word, in a doc that is one sentence if the examples are.
-    gold (str): Its own label.
-    given (str): The label that it got.
-    probability (float): The probability of that label, according to the tagger. NaN if it gave another.
+    gold (str): Its label in the data.
+    predicted (str): Its label in the tagged doc.
+    probability (float): The probability that the tagger gives to the predicted label. NaN if the label is not its own.
     n_seen (int): How often the word is in the training data.
     """
 
     token: Token
     gold: str
-    given: str
+    predicted: str
     probability: float
     n_seen: int
 
     @property
     def is_right(self) -> bool:
-        """RETURNS (bool): Whether the word got its own label."""
-        return self.gold == self.given
+        """RETURNS (bool): Whether the predicted label is the gold label."""
+        return self.gold == self.predicted
 
 
 class LayerScores(NamedTuple):
-    """Right and wrong labels in one layer of annotation.
+    """Counts of gold and predicted labels in one layer of annotation.
 
     known (Confusions): Those of words that are in the training data.
     unknown (Confusions): Those of other words.
@@ -58,25 +58,25 @@ class LayerScores(NamedTuple):
 
     @property
     def errors(self) -> List[Tuple[str, str, int]]:
-        """RETURNS (List[Tuple[str, str, int]]): Right label, given label and how often, the most frequent first."""
+        """RETURNS (List[Tuple[str, str, int]]): Gold label, predicted label and count, the most frequent first."""
         return [(*pair, count) for pair, count in self.all.most_common() if pair[0] != pair[1]]
 
     @property
     def per_label(self) -> Dict[str, PRFScore]:
         """RETURNS (Dict[str, PRFScore]): Precision, recall and F-score of each label."""
         scores: Dict[str, PRFScore] = defaultdict(PRFScore)
-        for (gold, given), count in sorted(self.all.items()):
-            if gold == given:
+        for (gold, predicted), count in sorted(self.all.items()):
+            if gold == predicted:
                 scores[gold].tp += count
             else:
                 scores[gold].fn += count
-                scores[given].fp += count
+                scores[predicted].fp += count
         return dict(scores)
 
 
 def accuracy(confusions: Confusions) -> float:
-    """RETURNS (float): The share of words that got their own label; 0 if there are no words."""
-    right = sum(count for (gold, given), count in confusions.items() if gold == given)
+    """RETURNS (float): The share of words whose predicted label is the gold label; 0 if there are no words."""
+    right = sum(count for (gold, predicted), count in confusions.items() if gold == predicted)
     return right / max(1, sum(confusions.values()))
 
 
@@ -91,7 +91,7 @@ def evaluate_layers(nlp: Language, examples: Iterable[Example]) -> Dict[str, Lay
 
 
 def judge_words(nlp: Language, examples: Iterable[Example]) -> Dict[str, List[Judgement]]:
-    """Tag examples and judge every word.
+    """Tag examples and compare gold and predicted labels of every word.
 
     nlp (Language): A pipeline with an LSTM tagger.
     examples (Iterable[Example]): Examples whose predicted docs have the words of the reference docs. They are taken
@@ -104,17 +104,20 @@ def judge_words(nlp: Language, examples: Iterable[Example]) -> Dict[str, List[Ju
     for batch in minibatch(examples, BATCH_SIZE):
         docs = [eg.predicted for eg in batch]
         for eg, doc, probabilities in zip(batch, nlp.pipe(docs), tagger.predict_proba(docs)):
-            for gold, given in zip(eg.reference, doc):
+            for gold, predicted in zip(eg.reference, doc):
                 if gold.is_space:
                     continue
                 n_seen = tagger.vocabulary.count(gold.text)
-                pairs = {"pos": (gold.pos_, given.pos_), "tag": (gold.tag_, given.tag_)}
+                pairs = {"pos": (gold.pos_, predicted.pos_), "tag": (gold.tag_, predicted.tag_)}
                 if gold.has_morph():
-                    pairs["morph"] = (str(gold.morph) or "_", str(given.morph) or ("_" if given.has_morph() else ""))
+                    pairs["morph"] = (
+                        str(gold.morph) or "_",
+                        str(predicted.morph) or ("_" if predicted.has_morph() else ""),
+                    )
                 for name, pair in pairs.items():
                     if pair[0]:
-                        probability = _find_probability(probabilities, indices, name, given, pair[1])
-                        layers[name].append(Judgement(given, *pair, probability, n_seen))
+                        probability = _find_probability(probabilities, indices, name, predicted, pair[1])
+                        layers[name].append(Judgement(predicted, *pair, probability, n_seen))
     return {name: judgements for name, judgements in layers.items() if judgements}
 
 
@@ -128,7 +131,7 @@ def count_confusions(layers: Mapping[str, Iterable[Judgement]]) -> Dict[str, Lay
     for name, judgements in layers.items():
         for judgement in judgements:
             confusions = scores[name].known if judgement.n_seen else scores[name].unknown
-            confusions[judgement.gold, judgement.given] += 1
+            confusions[judgement.gold, judgement.predicted] += 1
     return scores
 
 

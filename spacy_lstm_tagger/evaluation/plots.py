@@ -1,4 +1,4 @@
-"""Plots as SVG to be part of an HTML page: text stays text, and colours are the page's.
+"""Plots as SVG for an HTML page: text stays text, and colours are those of the page.
 
 The only file that needs matplotlib, which the extra `plot` installs.
 """
@@ -13,7 +13,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-# What matplotlib draws in these colours gets the page's, which has others for light and dark.
+# matplotlib draws with these placeholders; the SVG has the page's colours for light and dark in their place.
 INK, MUTED, GRID, *SERIES = (f"#0{i}0{i}0{i}" for i in range(1, 7))
 COLORS = {INK: "--ink", MUTED: "--muted", GRID: "--grid", **{c: f"--series-{i}" for i, c in enumerate(SERIES, 1)}}
 MARKERS = ("o", "s", "^")
@@ -43,10 +43,8 @@ SETTINGS: Any = {
     "lines.markersize": 4,
 }
 
-# Bins of fewer words say little, and are left out if there are others.
+# Bins with fewer words are left out, if there are others.
 MIN_COUNT = 20
-# Longer labels stand above their bars, and only beside the rows of a heat map.
-LONG_LABEL = 12
 
 
 class Plot:
@@ -66,10 +64,10 @@ def draw(name: str, title: str, description: str, height: float) -> Iterator[Plo
     """Draw a plot.
 
     name (str): An id that no other plot of the page has.
-    title (str): What a screen reader says that it is.
-    description (str): What a screen reader says that it shows.
+    title (str): Its name for screen readers.
+    description (str): Its description for screen readers.
     height (float): Its height in points.
-    YIELDS (Plot): The plot, whose `svg` is there at the end of the block.
+    YIELDS (Plot): The plot. Its `svg` is set when the block ends.
     """
     with mpl.rc_context({**mpl.rcParamsDefault, **SETTINGS, "svg.hashsalt": name}):
         plot = Plot(Figure(figsize=(WIDTH / 72, height / 72), layout="constrained"))
@@ -89,12 +87,12 @@ def plot_curves(
     losses: Sequence[float],
     best: int,
 ) -> str:
-    """Plot the course of training.
+    """Plot the learning curve.
 
-    steps (Sequence[float]): When it was evaluated.
-    accuracies (Mapping[str, Sequence[float]]): The accuracy of each layer then, in percent.
-    losses (Sequence[float]): The loss until then.
-    best (int): Which evaluation was the best one.
+    steps (Sequence[float]): The steps of the evaluations.
+    accuracies (Mapping[str, Sequence[float]]): The accuracy of each layer at these steps, in percent.
+    losses (Sequence[float]): The losses at these steps.
+    best (int): The index of the best evaluation.
     RETURNS (str): SVG.
     """
     with draw(name, title, description, height=330) as plot:
@@ -115,61 +113,66 @@ def plot_curves(
 
 
 def plot_confusions(
-    name: str, title: str, description: str, labels: Sequence[str], confusions: Mapping[Tuple[str, str], int]
+    name: str,
+    title: str,
+    description: str,
+    labels: Sequence[str],
+    confusions: Mapping[Tuple[str, str], int],
+    are_long: bool,
 ) -> str:
-    """Plot a heat map of wrong labels.
+    """Plot a heat map of confusions.
 
     labels (Sequence[str]): Labels for rows and columns.
-    confusions (Mapping[Tuple[str, str], int]): How often words with one label (first) got another (second).
+    confusions (Mapping[Tuple[str, str], int]): Counts of gold label (first) and predicted label (second).
+    are_long (bool): Whether the labels are too long for the columns, which then have numbers.
     RETURNS (str): SVG.
     """
     place = {label: i for i, label in enumerate(labels)}
-    is_long = max(map(len, labels)) > LONG_LABEL
     most = max(confusions.values())
-    with draw(name, title, description, height=(12 if is_long else 17) * len(labels) + 60) as plot:
+    with draw(name, title, description, height=(12 if are_long else 17) * len(labels) + 60) as plot:
         axes = plot.figure.subplots()
         axes.grid(False)
         for i in range(len(labels)):
             axes.add_patch(Rectangle((i - 0.5, i - 0.5), 1, 1, facecolor=GRID, linewidth=0))
-        for (gold, given), count in confusions.items():
-            x, y = place[given], place[gold]
+        for (gold, predicted), count in confusions.items():
+            x, y = place[predicted], place[gold]
             strength = 0.1 + 0.55 * (count / most) ** 0.5
             axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=SERIES[0], alpha=strength, linewidth=0))
             axes.text(x, y, str(count), ha="center", va="center", fontsize=0.65 * FONT_SIZE).set_in_layout(False)
         numbers = [str(i) for i in range(1, len(labels) + 1)]
-        rows = [f"{label}  {number}" for label, number in zip(labels, numbers)] if is_long else labels
-        font_size = (0.6 if is_long else 0.8) * FONT_SIZE
+        rows = [f"{label}  {number}" for label, number in zip(labels, numbers)] if are_long else labels
+        font_size = (0.6 if are_long else 0.8) * FONT_SIZE
         axes.set_yticks(range(len(labels)), rows, fontsize=font_size)
-        axes.set_xticks(range(len(labels)), numbers if is_long else labels, fontsize=font_size)
-        axes.tick_params(axis="x", rotation=0 if is_long else 90)
+        axes.set_xticks(range(len(labels)), numbers if are_long else labels, fontsize=font_size)
+        axes.tick_params(axis="x", rotation=0 if are_long else 90)
         axes.tick_params(length=0)
-        axes.set(xlim=(-0.5, len(labels) - 0.5), ylim=(len(labels) - 0.5, -0.5), xlabel="given", ylabel="right")
+        axes.set(xlim=(-0.5, len(labels) - 0.5), ylim=(len(labels) - 0.5, -0.5), xlabel="predicted", ylabel="gold")
         axes.xaxis.label.set_fontsize(font_size)
         axes.yaxis.label.set_fontsize(font_size)
         axes.spines[:].set_visible(False)
     return plot.svg
 
 
-def plot_bars(name: str, title: str, description: str, values: Mapping[str, float]) -> str:
-    """Plot a bar a label.
+def plot_bars(name: str, title: str, description: str, values: Mapping[str, float], are_long: bool) -> str:
+    """Plot one bar per label.
 
     values (Mapping[str, float]): The labels' values in percent.
+    are_long (bool): Whether the labels are too long for the margin, and are above their bars.
     RETURNS (str): SVG.
     """
     labels = list(values)
-    is_long = max(map(len, labels)) > LONG_LABEL
-    with draw(name, title, description, height=(22 if is_long else 15) * len(labels) + 45) as plot:
+    with draw(name, title, description, height=(22 if are_long else 15) * len(labels) + 45) as plot:
         axes = plot.figure.subplots()
         axes.grid(axis="y", visible=False)
         places = range(len(labels))
-        axes.barh(places, list(values.values()), height=0.35 if is_long else 0.7, color=SERIES[0], alpha=0.5)
+        axes.barh(places, list(values.values()), height=0.35 if are_long else 0.7, color=SERIES[0], alpha=0.5)
         for place, (label, value) in enumerate(values.items()):
             axes.text(value + 1, place, f"{value:.1f}", va="center", fontsize=0.8 * FONT_SIZE)
-            if is_long:
+            if are_long:
                 axes.text(0, place - 0.22, label, va="bottom", fontsize=0.8 * FONT_SIZE)
-        axes.set_yticks([] if is_long else places, [] if is_long else labels, fontsize=0.9 * FONT_SIZE)
+        axes.set_yticks([] if are_long else places, [] if are_long else labels, fontsize=0.9 * FONT_SIZE)
         axes.tick_params(axis="y", length=0)
-        axes.set(xlim=(0, 110), ylim=(len(labels) - 0.4, -1 if is_long else -0.6), xlabel="F-score, %")
+        axes.set(xlim=(0, 110), ylim=(len(labels) - 0.4, -1 if are_long else -0.6), xlabel="F-score, %")
         axes.set_xticks(range(0, 101, 20))
     return plot.svg
 
@@ -177,7 +180,7 @@ def plot_bars(name: str, title: str, description: str, values: Mapping[str, floa
 def plot_reliability(
     name: str, title: str, description: str, layers: Mapping[str, Sequence[Tuple[float, float, int]]]
 ) -> str:
-    """Plot how often the tagger is right against how sure it is.
+    """Plot accuracy by confidence.
 
     layers (Mapping[str, Sequence[Tuple[float, float, int]]]): For each layer the bins' mean confidence and accuracy in
         percent, and number of words.
@@ -185,7 +188,7 @@ def plot_reliability(
     """
     with draw(name, title, description, height=330) as plot:
         axes = plot.figure.subplots()
-        axes.plot([0, 100], [0, 100], color=MUTED, linestyle="--", linewidth=1, label="as sure as right")
+        axes.plot([0, 100], [0, 100], color=MUTED, linestyle="--", linewidth=1, label="perfectly calibrated")
         for (layer, bins), color, marker in zip(layers.items(), SERIES, MARKERS):
             confidences, accuracies, counts = zip(*[b for b in bins if b[-1] >= MIN_COUNT] or bins)
             sizes = [8 + 60 * (count / max(counts)) ** 0.5 for count in counts]

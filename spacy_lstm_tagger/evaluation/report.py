@@ -1,4 +1,4 @@
-"""A report on how well a tagger does, as one HTML page that needs nothing else: no network, no JavaScript."""
+"""An evaluation report as one HTML page that needs no network and no JavaScript."""
 
 from importlib.resources import files
 from math import isnan
@@ -49,8 +49,8 @@ def write_report(
     data (Any): The name of the annotated sentences.
     judgements (Mapping[str, Sequence[Judgement]]): What `judge_words` returned for them.
     training_log (Optional[Path]): What spaCy's console logger wrote as JSON lines in training, if it is there.
-    show_progress (Callable[[Sequence[Figure]], Iterable[Figure]]): Is given the figures, to go through them as they are
-        drawn.
+    show_progress (Callable[[Sequence[Figure]], Iterable[Figure]]): Iterates over the figures, which are drawn one by
+        one.
     RETURNS (Path): The report's file. Raises a ValueError if there are no judgements.
     """
     if not any(judgements.values()):
@@ -98,11 +98,11 @@ def write_report(
 
 
 def find_surest_mistakes(judgements: Sequence[Judgement], n_mistakes: int = N_MISTAKES) -> List[Judgement]:
-    """Find the wrong labels that the tagger was surest of.
+    """Find the wrong labels with the highest probability.
 
     judgements (Sequence[Judgement]): The judgements in one layer.
     n_mistakes (int): How many to find.
-    RETURNS (List[Judgement]): The surest first.
+    RETURNS (List[Judgement]): The most probable first.
     """
     wrong = [judgement for judgement in judgements if not judgement.is_right and not isnan(judgement.probability)]
     return sorted(wrong, key=lambda judgement: -judgement.probability)[:n_mistakes]
@@ -140,7 +140,7 @@ def _describe_mistake(judgement: Judgement) -> Dict[str, str]:
         "before": ("… " if start else "") + doc[start : token.i].text_with_ws,
         "word": token.text,
         "after": token.whitespace_ + doc[token.i + 1 : end].text + (" …" if end < len(doc) else ""),
-        "given": judgement.given,
+        "predicted": judgement.predicted,
         "gold": judgement.gold,
         "probability": f"{100 * judgement.probability:.1f}%",
         "seen": f"{seen} in the training data",

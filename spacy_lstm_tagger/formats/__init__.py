@@ -1,1 +1,1 @@
-"""Annotated sentences in, tagged text out, in the formats that people have."""
+"""Reads annotated sentences and writes tagged text, in the formats that people have."""

@@ -1,21 +1,70 @@
-"""Tagged docs as CoNLL-U: https://universaldependencies.org/format.html."""
+"""CoNLL-U, read and written: https://universaldependencies.org/format.html."""
 
 import re
 import unicodedata
-from typing import Callable, Dict, Iterable, Iterator, Tuple
+from pathlib import Path
+from typing import Callable, Dict, Iterable, Iterator, List, Tuple
 
 from spacy.tokens import Doc, Token
 
+from ..annotation_layers import UPOS
+from .sentence import Sentence, blocks
+
+COLUMNS = 10
+FEATS = re.compile(r"[^\s=|]+=[^\s=|]+(\|[^\s=|]+=[^\s=|]+)*")
+
+
+def read_conllu(text: str, file: Path) -> Iterator[Sentence]:
+    """Read CoNLL-U. A multiword token is read as its words, and empty nodes are left out.
+
+    text (str): The file's content.
+    file (Path): The file's name, for errors.
+    YIELDS (Sentence): The sentences. Raises a ValueError that names file and line.
+    """
+    for block in blocks(text):
+        words: List[Tuple[str, bool, str, str, str]] = []
+        last_of_token, space_after_token = 0, True
+        for number, line in block:
+            if line.startswith("#"):
+                continue
+            place = f"{file}, line {number}"
+            columns = line.split("\t")
+            if len(columns) != COLUMNS:
+                raise ValueError(
+                    f"{place}: CoNLL-U has {COLUMNS} columns separated by tabs, not {len(columns)}: {line!r:.60}"
+                )
+            identifier, form, _, upos, xpos, feats, _, _, _, misc = columns
+            space_after = "SpaceAfter=No" not in misc.split("|")
+            if re.fullmatch(r"\d+-\d+", identifier):
+                last_of_token, space_after_token = int(identifier.split("-")[1]), space_after
+                continue
+            if re.fullmatch(r"\d+\.\d+", identifier):
+                continue
+            position = len(words) + 1
+            if identifier != str(position):
+                raise ValueError(f"{place}: the next word's ID must be {position}, not {identifier!r:.20}.")
+            if not form:
+                raise ValueError(f"{place}: the word is empty.")
+            if upos not in UPOS and upos != "_":
+                raise ValueError(f"{place}: {upos!r:.20} is not a UPOS tag. Use: {', '.join(UPOS)}.")
+            if feats != "_" and not FEATS.fullmatch(feats):
+                raise ValueError(f"{place}: FEATS must look like 'Case=Nom|Number=Sing' or '_', not {feats!r:.60}.")
+            if position <= last_of_token:
+                space_after = space_after_token and position == last_of_token
+            words.append((form, space_after, "" if xpos == "_" else xpos, "" if upos == "_" else upos, feats))
+        if words:
+            yield Sentence(*(list(column) for column in zip(*words)))
+
 
 def render_conllu(docs: Iterable[Doc], misc: Callable[[Token], Iterable[str]] = lambda token: ()) -> Iterator[str]:
-    """Render docs in a form that the format rules of Universal Dependencies accept.
+    """Render docs as valid CoNLL-U.
 
-    A sentence is one of the doc's, or the doc if it has no sentence boundaries. Whitespace tokens are left out, and
-    whitespace inside a token becomes one space. Text is in Unicode's normal form C, as the format demands. Lemmas and
-    the parse are written if the doc has them.
+    A doc without sentence boundaries is one sentence. Whitespace tokens are left out, and whitespace inside a token
+    becomes one space. Text is in Unicode's normal form C, which the format requires. Lemmas and the parse are written
+    if the doc has them.
 
     docs (Iterable[Doc]): The docs.
-    misc (Callable[[Token], Iterable[str]]): What to write of a token into the column MISC, beside SpaceAfter.
+    misc (Callable[[Token], Iterable[str]]): The entries of a token in the column MISC, besides SpaceAfter.
     YIELDS (str): Sentences, with the empty line after each. They are numbered from 1 on.
     """
     number = 0
@@ -55,14 +104,14 @@ def _clean(text: str) -> str:
 
 
 def _has_space_after(token: Token) -> bool:
-    """Whether a space follows, or any other whitespace, or nothing at all."""
+    """Whether whitespace or the end of the text follows."""
     if token.whitespace_ or token.i + 1 == len(token.doc):
         return True
     return re.search(r"\s$", token.text) is not None or token.nbor().text[:1].isspace()
 
 
 def _find_head(token: Token, ids: Dict[int, int]) -> Tuple[str, str]:
-    """HEAD and DEPREL. Where whitespace is a head, its own head takes its place."""
+    """HEAD and DEPREL. A whitespace token that is a head is replaced by its own head."""
     if not token.dep_:
         return "", ""
     head = token.head

@@ -1,19 +1,22 @@
 """Tagged docs as text: a table for people, CoNLL-U, JSON lines and TSV for programs, HTML for a browser."""
 
-import html
 import json
+import re
+import unicodedata
 from functools import partial
+from importlib.resources import files
+from itertools import chain, islice
 from typing import Any, Callable, Dict, Iterable, Iterator, List
 
-from rich.cells import cell_len
+from jinja2 import Environment
+from markupsafe import Markup, escape
 from spacy.displacy.render import DependencyRenderer
 from spacy.tokens import Doc, Token
 from wasabi import color as paint
 
 from .conllu import render_conllu, render_feats
 
-# A word is doubtful if its UPOS or XPOS tag is less probable. On UD English-EWT that is a word in ten, a third of which
-# are wrong: two thirds of all errors.
+# A word is doubtful if its UPOS or XPOS tag is less probable than this.
 DOUBTFUL = 0.8
 DOUBTFUL_COLOR = 208
 
@@ -27,32 +30,13 @@ UPOS_COLORS = {
     **dict.fromkeys(["PUNCT", "SYM", "X"], 244),
 }
 
-PAGE_HEAD = """<!DOCTYPE html>
-<html lang="{lang}" dir="{direction}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Tagged text</title>
-<style>
-:root {{ color-scheme: light dark; --doubtful: #b45309; }}
-@media (prefers-color-scheme: dark) {{ :root {{ --doubtful: #fbbf24; }} }}
-body {{ margin: 2rem 1rem; }}
-figure {{ margin: 0 0 2rem; overflow-x: auto; }}
-.doubtful {{ fill: var(--doubtful); font-weight: bold; }}
-</style>
-</head>
-<body>
-"""
-PAGE_TAIL = "</body>\n</html>\n"
-
 
 def render(docs: Iterable[Doc], format: str, *, confidence: bool = False, color: bool = False) -> Iterator[str]:
     """Render tagged docs.
 
     docs (Iterable[Doc]): The docs.
     format (str): One of `FORMATS`.
-    confidence (bool): Whether to show how sure the tagger is, from `token._.tag_confidence` and `pos_confidence`, and
-        to mark doubtful words.
+    confidence (bool): Whether to show `token._.tag_confidence` and `pos_confidence`, and to mark doubtful words.
     color (bool): Whether tables have colours, by escape sequences of a terminal.
     YIELDS (str): Pieces of text, each complete with its line ends. Raises a ValueError for an unknown format.
     """
@@ -63,18 +47,18 @@ def render(docs: Iterable[Doc], format: str, *, confidence: bool = False, color:
 
 
 def render_table(docs: Iterable[Doc], confidence: bool, color: bool = False) -> Iterator[str]:
-    """Render one aligned table a doc."""
+    """Render one aligned table per doc."""
     header = ["word", "UPOS", "XPOS", "FEATS", *(["confidence"] if confidence else [])]
     for doc in docs:
         tokens = [token for token in doc if not token.is_space]
         if not tokens:
             continue
         rows = [_columns(token, confidence) for token in tokens]
-        widths = [max(map(cell_len, column)) for column in zip(header, *rows)]
+        widths = [max(map(_count_cells, column)) for column in zip(header, *rows)]
         divider = ["-" * width for width in widths]
         lines = []
         for token, row in zip([None, None, *tokens], [header, divider, *rows]):
-            cells = [cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths)]
+            cells = [cell + " " * (width - _count_cells(cell)) for cell, width in zip(row, widths)]
             if color and token is not None:
                 cells[1] = paint(cells[1], fg=UPOS_COLORS.get(token.pos_))
                 if confidence and is_doubtful(token):
@@ -84,7 +68,7 @@ def render_table(docs: Iterable[Doc], confidence: bool, color: bool = False) -> 
 
 
 def render_jsonl(docs: Iterable[Doc], confidence: bool) -> Iterator[str]:
-    """Render one JSON object a line and doc: its text, and of each token, whitespace too, text and labels."""
+    """Render one JSON object per doc and line: its text, and text and labels of each token, whitespace included."""
     for doc in docs:
         tokens: List[Dict[str, Any]] = []
         for token in doc:
@@ -101,41 +85,32 @@ def render_jsonl(docs: Iterable[Doc], confidence: bool) -> Iterator[str]:
 
 
 def render_tsv(docs: Iterable[Doc], confidence: bool) -> Iterator[str]:
-    """Render word, UPOS, XPOS and FEATS a line, with an empty line after each doc."""
+    """Render one word per line, with its UPOS, XPOS and FEATS, and an empty line after each doc."""
     for doc in docs:
         lines = ["\t".join(_columns(token, confidence)) for token in doc if not token.is_space]
         yield "".join(line + "\n" for line in [*lines, ""])
 
 
 def render_html(docs: Iterable[Doc], confidence: bool) -> Iterator[str]:
-    """Render a page in displaCy's look, a text at a time. Long texts scroll in boxes of their own."""
+    """Render a page in displaCy's look, one text after the other. Long texts scroll in boxes of their own."""
+    page = Environment(autoescape=True).from_string(files(__package__).joinpath("tagged_text.html").read_text("utf8"))
+    docs = iter(docs)
+    first = list(islice(docs, 1))
     language = {"lang": "en", "direction": "ltr"}
-    number = 0
-    for number, doc in enumerate(docs, 1):
-        if number == 1:
-            language = {"lang": doc.lang_, "direction": doc.vocab.writing_system.get("direction", "ltr")}
-            yield PAGE_HEAD.format(**language)
-        words, width = [], 0
-        for token in doc:
-            if not token.is_space:
-                word, pos, tag, _, *percents = _columns(token, confidence)
-                label = " ".join([*(name for name in (pos, tag) if name != "_"), *percents])
-                width = max(width, cell_len(word), cell_len(label))
-                # displaCy escapes the word, but not the tag.
-                label = html.escape(label)
-                if confidence and is_doubtful(token):
-                    label = f'<tspan class="doubtful">{label}</tspan>'
-                words.append({"text": word, "tag": label})
-        distance = 24 + 9 * width
-        options = {"distance": distance, "offset_x": distance // 2, "color": "currentColor", "bg": "transparent"}
-        renderer = DependencyRenderer(options)
-        renderer.lang, renderer.direction = language.values()
-        yield f"<figure>{renderer.render_svg(f'text-{number}', words, []).strip()}</figure>\n"
-    yield PAGE_TAIL if number else PAGE_HEAD.format(**language) + PAGE_TAIL
+    if first:
+        language = {
+            "lang": first[0].lang_,
+            "direction": first[0].vocab.writing_system.get("direction", "ltr"),
+        }
+    figures = (
+        _render_svg(doc, f"text-{number}", confidence, **language) for number, doc in enumerate(chain(first, docs), 1)
+    )
+    yield from page.generate(figures=figures, **language)
+    yield "\n"
 
 
 def is_doubtful(token: Token) -> bool:
-    """RETURNS (bool): Whether the tagger is less sure of a token than `DOUBTFUL`, where confidences were kept."""
+    """RETURNS (bool): Whether a confidence of the token is below `DOUBTFUL`; False if confidences were not stored."""
     return any(value < DOUBTFUL for value in _confidences(token).values())
 
 
@@ -148,8 +123,37 @@ FORMATS: Dict[str, Callable[[Iterable[Doc], bool], Iterator[str]]] = {
 }
 
 
+def _render_svg(doc: Doc, name: str, confidence: bool, lang: str, direction: str) -> Markup:
+    words, width = [], 0
+    for token in doc:
+        if not token.is_space:
+            word, pos, tag, _, *percents = _columns(token, confidence)
+            label = " ".join([*(name for name in (pos, tag) if name != "_"), *percents])
+            width = max(width, _count_cells(word), _count_cells(label))
+            # displaCy escapes the word, but not the tag.
+            label = escape(label)
+            if confidence and is_doubtful(token):
+                label = Markup('<tspan class="doubtful">{}</tspan>').format(label)
+            words.append({"text": word, "tag": label})
+    distance = 24 + 9 * width
+    options = {"distance": distance, "offset_x": distance // 2, "color": "currentColor", "bg": "transparent"}
+    renderer = DependencyRenderer(options)
+    renderer.lang, renderer.direction = lang, direction
+    return Markup(renderer.render_svg(name, words, []).strip())
+
+
+def _count_cells(text: str) -> int:
+    """How many cells a terminal shows a text in: wide characters take two, those that join or combine none."""
+    shown = re.sub("\u200d.", "", text)  # what follows a zero-width joiner is part of the emoji before it
+    widths = {"Mn": 0, "Me": 0, "Cf": 0}
+    return sum(
+        widths.get(unicodedata.category(character), 1 + (unicodedata.east_asian_width(character) in "WF"))
+        for character in shown
+    )
+
+
 def _columns(token: Token, confidence: bool) -> List[str]:
-    """Word, UPOS, XPOS, FEATS and confidence, with "?" if it is doubtful: without whitespace that would break rows."""
+    """The cells of a row. Whitespace in words becomes one space, which does not break rows."""
     columns = [" ".join(token.text.split()), token.pos_, token.tag_, render_feats(token)]
     if confidence:
         percents = "/".join(f"{100 * value:.0f}%" for value in reversed(_confidences(token).values()))

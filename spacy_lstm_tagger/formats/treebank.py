@@ -1,10 +1,10 @@
-"""Annotated sentences in any supported form, as spaCy docs and examples."""
+"""Annotated sentences in any supported format, as spaCy docs and examples."""
 
 import itertools
 import json
 import re
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, Optional
 
 from spacy.attrs import POS
 from spacy.errors import Errors
@@ -14,31 +14,15 @@ from spacy.training import Corpus, Example, dont_augment
 from spacy.util import ensure_path
 from spacy.vocab import Vocab
 
-from ..annotation_layers import NO_FEATS, UPOS, UPOS_IDS
+from ..annotation_layers import UPOS_IDS
+from .conllu import read_conllu
+from .sentence import lines, to_doc
+from .word_tag_pairs import is_pair, read_json, read_jsonl, read_text, read_tsv
 
 SUFFIXES = (".conllu", ".spacy", ".txt", ".tsv", ".json", ".jsonl")
-# DocBin is compressed; the last two of these are no UTF-8, the first is no text.
+# DocBin is compressed. The first header is not printable, the other two are not UTF-8.
 ZLIB_HEADERS = (b"\x78\x01", b"\x78\x9c", b"\x78\xda")
 UPOS_VALUES = set(UPOS_IDS.values())
-CONLLU_COLUMNS = 10
-FEATS = re.compile(r"[^\s=|]+=[^\s=|]+(\|[^\s=|]+=[^\s=|]+)*")
-
-
-class Sentence(NamedTuple):
-    """An annotated sentence. A layer that is not annotated is None; a word that is not has "" in it.
-
-    words (List[str]): The words.
-    spaces (Optional[List[bool]]): Whether a space follows each word; None if that is not known.
-    tags (Optional[List[str]]): Fine-grained tags (XPOS).
-    pos (Optional[List[str]]): UPOS tags.
-    morphs (Optional[List[str]]): Morphological features (FEATS).
-    """
-
-    words: List[str]
-    spaces: Optional[List[bool]] = None
-    tags: Optional[List[str]] = None
-    pos: Optional[List[str]] = None
-    morphs: Optional[List[str]] = None
 
 
 def create_treebank_v1(
@@ -49,13 +33,13 @@ def create_treebank_v1(
     limit: int = 0,
     augmenter: Optional[Callable[[Language, Example], Iterable[Example]]] = None,
 ) -> Callable[[Language], Iterator[Example]]:
-    """Read annotated sentences of any supported form for training. What `spacy.Corpus.v1` can be told, it can.
+    """Read annotated sentences in any supported format for training. The other settings are those of `spacy.Corpus.v1`.
 
     path (Optional[Path]): A file, or a directory of them.
-    format (Optional[str]): One of `FORMATS`. None: told by the content.
+    format (Optional[str]): One of `FORMATS`. None: detected from the content.
     gold_preproc (bool): Whether to keep the file's words and sentences, instead of running the tokenizer.
     max_length (int): Longest doc, in tokens; longer ones are split into sentences. 0: no limit.
-    limit (int): Read only so many docs. 0: no limit.
+    limit (int): How many docs are read. 0: no limit.
     augmenter (Optional[Callable]): Varies the examples.
     RETURNS (Callable[[Language], Iterator[Example]]): Reads the examples for a pipeline.
     """
@@ -77,9 +61,9 @@ def read_docs(path: Path, vocab: Vocab, format: Optional[str] = None) -> Iterato
 
     path (Path): A file, or a directory of them.
     vocab (Vocab): The docs' vocab.
-    format (Optional[str]): One of `FORMATS`. None: told by the content.
-    YIELDS (Doc): A sentence, or a doc of the file if its form is spaCy's own. Raises a ValueError that names file
-        and place if the content is not of the form.
+    format (Optional[str]): One of `FORMATS`. None: detected from the content.
+    YIELDS (Doc): A sentence, or a doc of the file if its format is spaCy's own. Raises a ValueError that names file
+        and place if the content is not in that format.
     """
     path = ensure_path(path)
     if format is not None and format not in FORMATS:
@@ -92,7 +76,7 @@ def read_docs(path: Path, vocab: Vocab, format: Optional[str] = None) -> Iterato
         if file_format == "spacy":
             docs = _read_doc_bin(data, file, vocab)
         else:
-            docs = (_to_doc(sentence, vocab) for sentence in FORMATS[file_format](_decode(data, file), file))
+            docs = (to_doc(sentence, vocab) for sentence in FORMATS[file_format](_decode(data, file), file))
         for doc in docs:
             n_docs += 1
             yield doc
@@ -101,7 +85,7 @@ def read_docs(path: Path, vocab: Vocab, format: Optional[str] = None) -> Iterato
 
 
 def detect_format(data: bytes, file: Path) -> str:
-    """Tell the form of annotated sentences by their content.
+    """Find the format of annotated sentences from their content.
 
     data (bytes): The file's content.
     file (Path): The file's name, for errors.
@@ -112,12 +96,12 @@ def detect_format(data: bytes, file: Path) -> str:
     text = _decode(data, file)
     if not text.strip():
         raise ValueError(f"{file} is empty: it holds no annotated sentence.")
-    lines = [line for line in _lines(text) if line.strip()]
-    if _is_pair(_try_json(lines[0])):
+    written = [line for line in lines(text) if line.strip()]
+    first, first_word = written[0], next(itertools.dropwhile(_is_comment, written), "")
+    if is_pair(_try_json(first)):
         return "jsonl"
     if re.match(r'\s*\[\s*[\["]', text) or isinstance(_try_json(text), list):
         return "json"
-    first, first_word = lines[0], next(itertools.dropwhile(_is_comment, lines), "")
     if re.match(r"\d+(-\d+|\.\d+)?\t.*\t", first_word):
         return "conllu"
     if first.count("\t") == 1:
@@ -130,125 +114,15 @@ def detect_format(data: bytes, file: Path) -> str:
     )
 
 
-def _read_conllu(text: str, file: Path) -> Iterator[Sentence]:
-    """Read CoNLL-U: https://universaldependencies.org/format.html. Of a multi-word token, its words are taken."""
-    for lines in _blocks(text):
-        words: List[Tuple[str, bool, str, str, str]] = []
-        last_of_token, space_after_token = 0, True
-        for number, line in lines:
-            if line.startswith("#"):
-                continue
-            place = f"{file}, line {number}"
-            columns = line.split("\t")
-            if len(columns) != CONLLU_COLUMNS:
-                raise ValueError(
-                    f"{place}: CoNLL-U has {CONLLU_COLUMNS} columns separated by tabs, not {len(columns)}: {line!r:.60}"
-                )
-            identifier, form, _, upos, xpos, feats, _, _, _, misc = columns
-            space_after = "SpaceAfter=No" not in misc.split("|")
-            if re.fullmatch(r"\d+-\d+", identifier):
-                last_of_token, space_after_token = int(identifier.split("-")[1]), space_after
-                continue
-            if re.fullmatch(r"\d+\.\d+", identifier):
-                continue
-            position = len(words) + 1
-            if identifier != str(position):
-                raise ValueError(f"{place}: the next word's ID must be {position}, not {identifier!r:.20}.")
-            if not form:
-                raise ValueError(f"{place}: the word is empty.")
-            if upos not in UPOS and upos != "_":
-                raise ValueError(f"{place}: {upos!r:.20} is not a UPOS tag. Use: {', '.join(UPOS)}.")
-            if feats != "_" and not FEATS.fullmatch(feats):
-                raise ValueError(f"{place}: FEATS must look like 'Case=Nom|Number=Sing' or '_', not {feats!r:.60}.")
-            if position <= last_of_token:
-                space_after = space_after_token and position == last_of_token
-            words.append((form, space_after, "" if xpos == "_" else xpos, "" if upos == "_" else upos, feats))
-        if words:
-            yield Sentence(*(list(column) for column in zip(*words)))
-
-
-def _read_tsv(text: str, file: Path) -> Iterator[Sentence]:
-    """Read a word and its tag a line, separated by a tab, with an empty line after each sentence."""
-    for lines in _blocks(text):
-        pairs = [line.split("\t") for _, line in lines]
-        for (number, line), pair in zip(lines, pairs):
-            if len(pair) != 2 or not pair[0].strip():
-                raise ValueError(
-                    f"{file}, line {number}: a word and its tag, 2 columns separated by a tab, were expected, "
-                    f"not {len(pair)}: {line!r:.60}"
-                )
-        yield Sentence([word for word, _ in pairs], tags=[tag.strip() for _, tag in pairs])
-
-
-def _read_text(text: str, file: Path) -> Iterator[Sentence]:
-    """Read a sentence a line, each word followed by a slash and its tag."""
-    for number, line in enumerate(_lines(text), 1):
-        pairs = [token.rpartition("/") for token in line.split()]
-        for word, _, tag in pairs:
-            if not word or not tag:
-                raise ValueError(f"{file}, line {number}: {word or tag!r} is not of the form word/TAG.")
-        if pairs:
-            yield Sentence([word for word, _, _ in pairs], tags=[tag for _, _, tag in pairs])
-
-
-def _read_json(text: str, file: Path) -> Iterator[Sentence]:
-    """Read a JSON list of pairs of words and tags."""
-    try:
-        pairs = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file} is not valid JSON: {error}.") from None
-    if not isinstance(pairs, list):
-        raise ValueError(f"{file} must hold a list of pairs of words and tags, not {pairs!r:.60}.")
-    for i, pair in enumerate([pairs] if _is_pair(pairs) else pairs, 1):
-        yield _read_pair(pair, f"{file}, sentence {i}")
-
-
-def _read_jsonl(text: str, file: Path) -> Iterator[Sentence]:
-    """Read a pair of words and tags a line, as JSON."""
-    for number, line in enumerate(_lines(text), 1):
-        if line.strip():
-            try:
-                pair = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise ValueError(f"{file}, line {number}: not valid JSON: {error}.") from None
-            yield _read_pair(pair, f"{file}, line {number}")
-
-
-# Reads each form but spaCy's own, which is not text.
+# The reader of each format. spaCy's own is not text, and `read_docs` reads it.
 FORMATS: Dict[str, Any] = {
-    "conllu": _read_conllu,
+    "conllu": read_conllu,
     "spacy": None,
-    "text": _read_text,
-    "tsv": _read_tsv,
-    "json": _read_json,
-    "jsonl": _read_jsonl,
+    "text": read_text,
+    "tsv": read_tsv,
+    "json": read_json,
+    "jsonl": read_jsonl,
 }
-
-
-def _read_pair(pair: Any, place: str) -> Sentence:
-    if not _is_pair(pair):
-        raise ValueError(f'{place}: a pair such as [["The", "dog"], ["DT", "NN"]] was expected, not {pair!r:.60}.')
-    words, tags = pair
-    words = words.split() if isinstance(words, str) else words
-    if len(words) != len(tags):
-        raise ValueError(f"{place}: {len(words)} words but {len(tags)} tags: {' '.join(words)!r:.60}")
-    if not all(word.strip() for word in words) or not words:
-        raise ValueError(f"{place}: a sentence needs words, and none of them may be empty.")
-    if re.search("[\ud800-\udfff]", "".join([*words, *tags])):
-        raise ValueError(f"{place}: it has half of a surrogate pair, which is no character: {' '.join(words)!r:.60}")
-    return Sentence(words, tags=tags)
-
-
-def _is_pair(value: Any) -> bool:
-    def is_strings(part: Any) -> bool:
-        return isinstance(part, list) and all(isinstance(item, str) for item in part)
-
-    return (
-        isinstance(value, list)
-        and len(value) == 2
-        and (isinstance(value[0], str) or is_strings(value[0]))
-        and is_strings(value[1])
-    )
 
 
 def _try_json(text: str) -> Any:
@@ -260,24 +134,6 @@ def _try_json(text: str) -> Any:
 
 def _is_comment(line: str) -> bool:
     return line.startswith("#") and "\t" not in line
-
-
-def _lines(text: str) -> List[str]:
-    """Split at line feeds. `str.splitlines` also splits at characters that may stand in a word."""
-    return text.replace("\r\n", "\n").split("\n")
-
-
-def _blocks(text: str) -> Iterator[List[Tuple[int, str]]]:
-    """Yield the numbered lines between empty lines."""
-    block: List[Tuple[int, str]] = []
-    for number, line in enumerate(_lines(text), 1):
-        if line.strip():
-            block.append((number, line))
-        elif block:
-            yield block
-            block = []
-    if block:
-        yield block
 
 
 def _decode(data: bytes, file: Path) -> str:
@@ -297,15 +153,3 @@ def _read_doc_bin(data: bytes, file: Path, vocab: Vocab) -> Iterator[Doc]:
             yield doc
     except Exception as error:  # whatever zlib, msgpack or numpy make of damaged data
         raise ValueError(f"{file} is not a whole .spacy file ({error}). Write it again with spaCy's DocBin.") from error
-
-
-def _to_doc(sentence: Sentence, vocab: Vocab) -> Doc:
-    return Doc(
-        vocab,
-        words=sentence.words,
-        spaces=sentence.spaces,
-        tags=sentence.tags,
-        pos=sentence.pos,
-        morphs=None if sentence.morphs is None else ["" if feats == NO_FEATS else feats for feats in sentence.morphs],
-        sent_starts=[i == 0 for i in range(len(sentence.words))],
-    )

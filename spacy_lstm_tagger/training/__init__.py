@@ -1,1 +1,1 @@
-"""What spaCy's training loop is given: batches, checkpoints, a log of probabilities."""
+"""What spaCy's training loop uses: a batcher, checkpoints, and a logger of probabilities."""

@@ -6,13 +6,12 @@ from typing import Any, Callable, Iterable, Iterator, List, Sized
 
 
 def create_batch_by_length_v1(size: int, buffer: int) -> Callable[[Iterable[Any]], Iterator[List[Any]]]:
-    """Batch sentences of similar length, so that there is little padding, in random order.
+    """Batch sentences of similar length, which need little padding, and shuffle the batches.
 
-    The order matters: `spacy.batch_by_padded.v1` gives the longest sentences of a buffer first and the shortest last.
-    The weights that training ends with then lean towards fragments and titles: on UD English-EWT their UPOS accuracy is
-    0.1 points lower.
+    Without shuffling, as in `spacy.batch_by_padded.v1`, every buffer ends with its shortest sentences, and the final
+    weights fit fragments and titles best.
 
-    size (int): A batch is full as soon as it has so many words.
+    size (int): The number of words at which a batch is full.
     buffer (int): How many sentences are sorted by length at a time.
     RETURNS (Callable[[Iterable[Example]], Iterator[List[Example]]]): The batcher. Raises a ValueError for a size or a
         buffer below 1.

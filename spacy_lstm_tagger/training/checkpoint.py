@@ -1,9 +1,9 @@
-"""Training that can be interrupted at any moment: models are put in place whole, and a checkpoint allows to go on.
+"""Training that can be interrupted at any moment and resumed from a checkpoint.
 
-spaCy's training loop cannot begin in the middle. So a resumed run goes through it from the start, with the same seed,
-but what takes time is left out in the steps that were taken already: updates do nothing, evaluations give the scores
-that they gave. That brings batches, schedules and patience to where they were, in seconds. There the weights, the
-optimizer's state and the random states are set to those of the checkpoint, and the loop goes on by itself.
+spaCy's training loop cannot start in the middle. A resumed run therefore repeats it from the first step with the same
+seed, without the expensive parts: until the checkpoint's step, updates do nothing and evaluations return the recorded
+scores. In seconds, that brings batches, schedules and patience to where they were. Then weights, optimizer state and
+random states are set to those of the checkpoint, and training continues.
 """
 
 import json
@@ -23,27 +23,30 @@ from spacy.training.loop import DIR_MODEL_BEST, DIR_MODEL_LAST
 from spacy.training.loop import train as run_training_loop
 from thinc.api import Model, Optimizer
 
+from ..atomic_files import move_directory, replace_file, restore_directory
 from ..model import adam
 from ..model.shim import ModuleShim
 from ..pipeline.component import find_tagger
 
-# spaCy writes models here, before they are put in place, and here is the checkpoint. Gone when training is complete.
+# The directory in which spaCy writes models before they are moved to their place, and the checkpoint in it. It is
+# removed when training is complete.
 WORK, CHECKPOINT = "checkpoint", "training.safetensors"
 OPTIMIZER_STATES = ("mom1", "mom2", "averages")
 OTHER_TRAINING = (
-    "is of a training with other settings or other data. Give those that it was begun with, or begin anew without "
+    "is of a training with other settings or other data. Give those that it was started with, or start again without "
     "--resume."
 )
 
 
 def train_with_checkpoints(nlp: Language, output_path: Path, *, use_gpu: int = -1, resume: bool = False) -> None:
-    """Train a pipeline with spaCy's training loop, and keep a checkpoint while that runs.
+    """Train a pipeline with spaCy's training loop, and keep a checkpoint while it runs.
 
     nlp (Language): The initialized pipeline.
-    output_path (Path): Gets the trained pipelines. Until a better one is whole, those that are there stay.
+    output_path (Path): The directory of the trained pipelines. One that is there is replaced only when a better one is
+        complete.
     use_gpu (int): Which GPU spaCy is set to use; -1 is the CPU.
-    resume (bool): Whether to go on from the checkpoint in output_path. Raises a ValueError if there is none, or if it
-        is of a training with other settings or data.
+    resume (bool): Whether to continue from the checkpoint in output_path. Raises a ValueError if there is none, or if
+        it is of a training with other settings or data.
     """
     state = _read_checkpoint(output_path, nlp) if resume else None
     training = _Training(nlp, output_path, state)
@@ -61,12 +64,13 @@ def find_checkpoint(output_path: Path) -> Path:
     """RETURNS (Path): The checkpoint of a training that writes to output_path. Raises a ValueError if there is none."""
     path = output_path / WORK / CHECKPOINT
     if not path.exists():
-        raise ValueError(f"There is no {path}, so there is nothing to go on from: begin anew without --resume.")
+        raise ValueError(f"There is no {path}, so there is nothing to resume: start again without --resume.")
     return path
 
 
 class _Training:
-    """The pipeline's methods as the loop calls them: they count, and do nothing in steps that were taken before."""
+    """Replaces the pipeline's methods that the loop calls: these count the calls, and do nothing in steps that were
+    taken before the checkpoint."""
 
     def __init__(self, nlp: Language, output_path: Path, state: Optional[Dict[str, Any]]) -> None:
         self.nlp = nlp
@@ -80,29 +84,22 @@ class _Training:
         self._losses: Dict[str, float] = {}
         self._optimizer: Optional[Optimizer] = None
         tagger = find_tagger(nlp)
-        self._originals = nlp.update, nlp.evaluate, nlp.to_disk, tagger.finish_update
-        for owner, method in (
-            (nlp, self.update),
-            (nlp, self.evaluate),
-            (nlp, self.to_disk),
-            (tagger, self.finish_update),
-        ):
-            setattr(owner, method.__name__, method)
+        self._update, self._evaluate, self._to_disk = nlp.update, nlp.evaluate, nlp.to_disk
+        self._finish_update = tagger.finish_update
+        for method in (self.update, self.evaluate, self.to_disk):
+            setattr(nlp, method.__name__, method)
+        setattr(tagger, self.finish_update.__name__, self.finish_update)
 
     def prepare(self) -> None:
-        """Make the directories, and put back what was moved when training was killed."""
+        """Create the directories, and put back a model that a killed training had moved."""
         if self._state is None:
             shutil.rmtree(self.work, ignore_errors=True)
         self.work.mkdir(parents=True, exist_ok=True)
         for name in (DIR_MODEL_BEST, DIR_MODEL_LAST):
-            target = self.output_path / name
-            if _old(target).exists() and not target.exists():
-                _old(target).rename(target)
-            shutil.rmtree(_old(target), ignore_errors=True)
-        _new(self.work / CHECKPOINT).unlink(missing_ok=True)
+            restore_directory(self.output_path / name)
 
     def update(self, examples: Iterable[Example], *, losses: Dict[str, float], **kwargs: Any) -> Dict[str, float]:
-        """Update the pipeline. Before the first update after an evaluation, this is the moment for a checkpoint."""
+        """Update the pipeline. Before the first update after an evaluation, models and the checkpoint are saved."""
         if self._state is not None and self._n_updates == self._state["n_updates"]:
             self._restore(self._state)
         elif self._evaluated and self._state is None:
@@ -111,18 +108,18 @@ class _Training:
         self._evaluated = False
         self._n_updates += 1
         self._losses = losses
-        return losses if self._state is not None else self._originals[0](examples, losses=losses, **kwargs)
+        return losses if self._state is not None else self._update(examples, losses=losses, **kwargs)
 
     def finish_update(self, sgd: Optimizer) -> None:
         """Take a step with the optimizer, if there was an update."""
         self._optimizer = sgd
-        self._originals[3](sgd)
+        self._finish_update(sgd)
 
     def evaluate(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
-        """Evaluate the pipeline, or recall what came of it."""
+        """Evaluate the pipeline, or return the recorded scores."""
         self._evaluated = True
         if self._state is None:
-            scores = self._originals[1](examples, **kwargs)
+            scores = self._evaluate(examples, **kwargs)
             self._evaluations.append({"scores": scores, "losses": dict(self._losses)})
         else:
             self._evaluations.append(self._state["evaluations"][len(self._evaluations)])
@@ -130,12 +127,12 @@ class _Training:
         return cast(Dict[str, Any], self._evaluations[-1]["scores"])
 
     def to_disk(self, path: Path, **kwargs: Any) -> None:
-        """Save the pipeline where the loop says, unless it is there already."""
+        """Save the pipeline, unless it was saved before the checkpoint."""
         self._last_is_whole = False
         if self._state is not None:
             path.mkdir(exist_ok=True)
         else:
-            self._originals[2](path, **kwargs)
+            self._to_disk(path, **kwargs)
             self._last_is_whole = True
 
     def finish(self) -> None:
@@ -146,7 +143,7 @@ class _Training:
         shutil.rmtree(self.work)
 
     def abort(self) -> None:
-        """Put the last model in place if it is whole. The best one may be the half of a copy: the one before stays."""
+        """Put the last model in place if it is complete. The best one may be half a copy, so the old one is kept."""
         if self._last_is_whole:
             self._publish(DIR_MODEL_LAST)
         for name in (DIR_MODEL_BEST, DIR_MODEL_LAST):
@@ -155,15 +152,10 @@ class _Training:
             self.work.rmdir()
 
     def _publish(self, *names: str) -> None:
-        """Move models from where spaCy wrote them to their place. Between two renames the old one is hidden."""
+        """Move models from where spaCy wrote them to their place."""
         for name in names:
-            source, target = self.work / name, self.output_path / name
-            if source.exists():
-                shutil.rmtree(_old(target), ignore_errors=True)
-                if target.exists():
-                    target.rename(_old(target))
-                source.rename(target)
-                shutil.rmtree(_old(target), ignore_errors=True)
+            if (self.work / name).exists():
+                move_directory(self.work / name, self.output_path / name)
 
     def _save_checkpoint(self) -> None:
         optimizer = cast(Optimizer, self._optimizer)
@@ -186,16 +178,15 @@ class _Training:
         }
         path = self.work / CHECKPOINT
         try:
-            save_file(tensors, _new(path), metadata={"state": json.dumps(state, default=numpy.ndarray.tolist)})
-            _new(path).replace(path)
+            with replace_file(path) as new:
+                save_file(tensors, new, metadata={"state": json.dumps(state, default=numpy.ndarray.tolist)})
         except SafetensorError as error:
             raise OSError(f"{path} can't be written: {error}") from error
-        finally:
-            _new(path).unlink(missing_ok=True)
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         tensors, optimizer = state["tensors"], cast(Optimizer, self._optimizer)
-        is_same = random.getstate() == _to_tuples(state["random"])  # which depends on the number of examples
+        # The random state depends on the number of examples.
+        is_same = random.getstate() == _to_tuples(state["random"])
         weights = list(_weights(self.nlp))
         shapes = {f"weights/{name}": tuple(value.shape) for _, name, value in weights}
         if not is_same or shapes != {n: tuple(t.shape) for n, t in tensors.items() if n.startswith("weights/")}:
@@ -231,7 +222,7 @@ def _read_checkpoint(output_path: Path, nlp: Language) -> Dict[str, Any]:
             names = file.keys()
             state["tensors"] = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged ({error}): begin anew without --resume.") from error
+        raise ValueError(f"{path} is damaged ({error}): start again without --resume.") from error
     if state["config"] != nlp.config.to_str():
         raise ValueError(f"{path} {OTHER_TRAINING}")
     return cast(Dict[str, Any], state)
@@ -257,21 +248,13 @@ def _weights(nlp: Language) -> Iterator[Tuple[Any, str, Any]]:
                     yield (shim.id, name), f"{place}/{name}", parameter.data
 
 
-def _new(path: Path) -> Path:
-    return path.with_name(f".{path.name}.new")
-
-
-def _old(path: Path) -> Path:
-    return path.with_name(f".{path.name}.old")
-
-
 def _to_tuples(value: Any) -> Any:
-    """JSON has no tuples."""
+    """Turn the lists of a JSON value into tuples, which JSON does not have."""
     return tuple(map(_to_tuples, value)) if isinstance(value, list) else value
 
 
 class _NamesOutput:
-    """Standard output, with the directory of the models where spaCy names the one that it writes to."""
+    """Standard output, with the models' final directory in place of the one that spaCy writes to."""
 
     def __init__(self, stream: TextIO, work: Path, output_path: Path) -> None:
         self._stream, self._work, self._output_path = stream, str(work), str(output_path)

@@ -1,4 +1,4 @@
-"""A logger that shows what training did to the probabilities of every word."""
+"""A logger that prints the probabilities of every word before and after training."""
 
 import sys
 from pathlib import Path
@@ -17,9 +17,9 @@ LogStep = Callable[[Optional[Dict[str, Any]]], None]
 def create_probability_logger_v1(
     output_file: Optional[Union[str, Path]] = None,
 ) -> Callable[..., Tuple[LogStep, Callable[[], None]]]:
-    """Log like spaCy's console logger, and print each dev word's probabilities before training and after it.
+    """Log like spaCy's console logger, and print the tag probabilities of the dev data before and after training.
 
-    output_file (Optional[Union[str, Path]]): Where to write the log as JSON lines too.
+    output_file (Optional[Union[str, Path]]): A file for the log as JSON lines.
     RETURNS (Callable): Sets the logger up, as spaCy's training loop expects.
     """
     set_up_console = console_logger_v3(output_file=output_file)
@@ -40,7 +40,7 @@ def create_probability_logger_v1(
 
 
 def format_probabilities(nlp: Language, title: str) -> str:
-    """Lay out the probability of each tag for each word of the dev corpus.
+    """Make a table of the probability of each tag for each word of the dev data.
 
     nlp (Language): A pipeline with an LSTM tagger.
     title (str): A title.

@@ -36,9 +36,9 @@ def make_judgements(n_words: int = 60) -> List[Judgement]:
     for i in range(n_words):
         if i % 6 == 0:
             doc = Doc(Vocab(), words=["word"] * (1 + i % 44))
-        gold, given = LABELS[i % 3], LABELS[(i + (i % 7 in (2, 5))) % 3]
+        gold, predicted = LABELS[i % 3], LABELS[(i + (i % 7 in (2, 5))) % 3]
         probability = float("nan") if i % 11 == 0 else (i % 20) / 20
-        judgements.append(Judgement(doc[0], gold, given, probability, (i * i * i) % 1500 if i % 5 else 0))
+        judgements.append(Judgement(doc[0], gold, predicted, probability, (i * i * i) % 1500 if i % 5 else 0))
     return judgements
 
 
@@ -117,7 +117,8 @@ def test_plots_of_many_labels_show_the_most_frequent(prefix: str, n_shown: int) 
 def test_heat_map_of_many_labels_shows_the_most_confused() -> None:
     confusions = {(f"L{i:02}", f"L{i + 1:02}"): 1 + i for i in range(40)}
     figure = make_confusion_figure("tag", LayerScores(Counter(confusions), Counter()))
-    labels, shown = figure.data
+    labels, shown, is_long = figure.data
+    assert not is_long
     n_mistakes = {name: sum(n for pair, n in confusions.items() if name in pair) for name in set(sum(confusions, ()))}
     assert len(labels) == N_CONFUSED and labels == sorted(labels)
     assert min(n_mistakes.pop(name) for name in labels) > max(n_mistakes.values())
@@ -128,7 +129,7 @@ def test_heat_map_of_many_labels_shows_the_most_confused() -> None:
 
 def test_heat_map_has_only_mistakes() -> None:
     scores = LayerScores(Counter({("A", "A"): 9, ("A", "B"): 2}), Counter({("B", "A"): 1}))
-    assert make_confusion_figure("pos", scores).data == (["A", "B"], {("A", "B"): 2, ("B", "A"): 1})
+    assert make_confusion_figure("pos", scores).data == (["A", "B"], {("A", "B"): 2, ("B", "A"): 1}, False)
 
 
 def test_every_figure_is_drawn() -> None:

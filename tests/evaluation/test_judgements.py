@@ -45,12 +45,12 @@ def label(token: Any, layer: str) -> str:
 
 
 def pairs_slowly(nlp: Language, layer: str) -> List[Tuple[str, str, str]]:
-    """Each annotated word with its gold label and the one given."""
+    """Each annotated word with its gold label and the one predicted."""
     pairs = []
     for eg in make_evaluation_examples(nlp):
-        for gold, given in zip(eg.reference, nlp(Doc(nlp.vocab, words=[token.text for token in eg.reference]))):
+        for gold, predicted in zip(eg.reference, nlp(Doc(nlp.vocab, words=[token.text for token in eg.reference]))):
             if gold.has_morph() if layer == "morph" else label(gold, layer):
-                pairs.append((gold.text, label(gold, layer), label(given, layer)))
+                pairs.append((gold.text, label(gold, layer), label(predicted, layer)))
     return pairs
 
 
@@ -66,7 +66,7 @@ def test_accuracies_equal_spacys_scorer(learner: Language) -> None:
 @pytest.mark.parametrize("layer", LAYERS)
 def test_confusions_equal_a_slow_count(layer: str, learner: Language) -> None:
     scores = evaluate_layers(learner, make_evaluation_examples(learner))[layer]
-    assert scores.all == Counter((gold, given) for _, gold, given in pairs_slowly(learner, layer))
+    assert scores.all == Counter((gold, predicted) for _, gold, predicted in pairs_slowly(learner, layer))
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -74,8 +74,10 @@ def test_known_and_unknown_words_add_up(layer: str, learner: Language) -> None:
     scores = evaluate_layers(learner, make_evaluation_examples(learner))[layer]
     known_words = {word.lower() for sentence in SENTENCES for word in sentence["words"]}
     pairs = pairs_slowly(learner, layer)
-    assert scores.known == Counter((gold, given) for word, gold, given in pairs if word.lower() in known_words)
-    assert scores.unknown == Counter((gold, given) for word, gold, given in pairs if word.lower() not in known_words)
+    assert scores.known == Counter((gold, predicted) for word, gold, predicted in pairs if word.lower() in known_words)
+    assert scores.unknown == Counter(
+        (gold, predicted) for word, gold, predicted in pairs if word.lower() not in known_words
+    )
     assert scores.known and scores.unknown
     assert scores.known.total() + scores.unknown.total() == scores.all.total() == len(pairs)
 
@@ -86,20 +88,20 @@ def test_judgements_hold_probabilities_counts_and_words(learner: Language) -> No
     counts = Counter(word.lower() for sentence in SENTENCES for word in sentence["words"])
     labels = {"pos": tagger.pos_labels, "tag": tagger.labels, "morph": tagger.morph_labels}
     for layer in LAYERS:
-        assert [(j.token.text, j.gold, j.given) for j in layers[layer]] == pairs_slowly(learner, layer)
+        assert [(j.token.text, j.gold, j.predicted) for j in layers[layer]] == pairs_slowly(learner, layer)
         for judgement in layers[layer]:
             doc = Doc(learner.vocab, words=[token.text for token in judgement.token.doc])
             row = tagger.predict_proba([doc])[0][layer][judgement.token.i]
-            assert judgement.probability == row[labels[layer].index(judgement.given)] == row.max()
+            assert judgement.probability == row[labels[layer].index(judgement.predicted)] == row.max()
             assert judgement.n_seen == counts[judgement.token.text.lower()]
-            assert judgement.is_right == (judgement.gold == judgement.given)
+            assert judgement.is_right == (judgement.gold == judgement.predicted)
 
 
 def test_labels_that_others_gave_have_no_probability(learner: Language) -> None:
     examples = make_evaluation_examples(learner)
     examples[0].predicted[0].tag_ = "FOREIGN"
     (judgement, *others) = judge_words(learner, examples)["tag"]
-    assert judgement.given == "FOREIGN" and isnan(judgement.probability)
+    assert judgement.predicted == "FOREIGN" and isnan(judgement.probability)
     assert not any(isnan(other.probability) for other in others)
 
 
@@ -142,9 +144,9 @@ def test_per_label_equals_a_slow_count(layer: str, learner: Language) -> None:
     per_label = evaluate_layers(learner, make_evaluation_examples(learner))[layer].per_label
     assert set(per_label) == {name for _, *pair in pairs for name in pair}
     for name, score in per_label.items():
-        right = sum(gold == given == name for _, gold, given in pairs)
+        right = sum(gold == predicted == name for _, gold, predicted in pairs)
         assert score.tp == right
-        assert score.tp + score.fp == sum(given == name for _, _, given in pairs)
+        assert score.tp + score.fp == sum(predicted == name for _, _, predicted in pairs)
         assert score.tp + score.fn == sum(gold == name for _, gold, _ in pairs)
 
 
@@ -153,8 +155,8 @@ def test_errors_are_all_that_is_wrong_by_frequency(layer: str, learner: Language
     scores = evaluate_layers(learner, make_evaluation_examples(learner))[layer]
     counts = [count for _, _, count in scores.errors]
     assert counts and counts == sorted(counts, reverse=True)
-    wrong = Counter((gold, given) for _, gold, given in pairs_slowly(learner, layer) if gold != given)
-    assert {(gold, given): count for gold, given, count in scores.errors} == wrong
+    wrong = Counter((gold, predicted) for _, gold, predicted in pairs_slowly(learner, layer) if gold != predicted)
+    assert {(gold, predicted): count for gold, predicted, count in scores.errors} == wrong
 
 
 def test_errors_are_sorted_by_frequency_over_known_and_unknown_words() -> None:

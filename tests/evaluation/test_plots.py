@@ -17,13 +17,15 @@ PLOTS: Dict[str, Callable[[str], str]] = {
         name, "A title", "What <it> shows", [10, 20, 30], ACCURACIES, [3, 2, 1], 1
     ),
     "confusions": lambda name: plots.plot_confusions(
-        name, "A title", "What <it> shows", ["NN", "$", "<b>"], CONFUSIONS
+        name, "A title", "What <it> shows", ["NN", "$", "<b>"], CONFUSIONS, False
     ),
     "long confusions": lambda name: plots.plot_confusions(
-        name, "A title", "What <it> shows", ["NN", LONG], {("NN", LONG): 7}
+        name, "A title", "What <it> shows", ["NN", LONG], {("NN", LONG): 7}, True
     ),
-    "bars": lambda name: plots.plot_bars(name, "A title", "What <it> shows", {"NN": 99.5, "PRP$": 0, "$": 12.25}),
-    "long bars": lambda name: plots.plot_bars(name, "A title", "What <it> shows", {"NN": 99.5, LONG: 80}),
+    "bars": lambda name: plots.plot_bars(
+        name, "A title", "What <it> shows", {"NN": 99.5, "PRP$": 0, "$": 12.25}, False
+    ),
+    "long bars": lambda name: plots.plot_bars(name, "A title", "What <it> shows", {"NN": 99.5, LONG: 80}, True),
     "reliability": lambda name: plots.plot_reliability(
         name, "A title", "What <it> shows", {"UPOS": [(15, 90, 3), (95.5, 97.1, 100)], "FEATS": [(90, 80, 1)]}
     ),
@@ -91,7 +93,7 @@ def test_curves_name_layers_and_axes() -> None:
 def test_heat_map_has_labels_on_both_sides_and_counts() -> None:
     texts = texts_of(PLOTS["confusions"]("one"))
     assert all(texts.count(label) == 2 for label in ("NN", "$", "<b>"))
-    assert {"12", "1", "3", "given", "right"} <= set(texts)
+    assert {"12", "1", "3", "predicted", "gold"} <= set(texts)
 
 
 def test_long_labels_stand_beside_rows_with_a_number_for_columns() -> None:

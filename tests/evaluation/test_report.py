@@ -157,7 +157,7 @@ def test_surest_mistakes_equal_a_slow_search() -> None:
     judgements = make_judgements(400)
     found = find_surest_mistakes(judgements)
     assert len(found) == N_MISTAKES
-    assert all(judgement.gold != judgement.given for judgement in found)
+    assert all(judgement.gold != judgement.predicted for judgement in found)
     probabilities = [judgement.probability for judgement in found]
     assert probabilities == sorted(probabilities, reverse=True)
     rest = [judgement for judgement in judgements if not judgement.is_right and judgement not in found]
@@ -176,9 +176,9 @@ def test_mistakes_are_marked_in_their_sentences(tmp_path: Path) -> None:
     ]
     page = Page(read_report(tmp_path, nlp, "data", {"pos": wrong}))
     items = [" ".join(item.split()) for item in page.texts["li"][-3:]]
-    assert items[1] == "<i> very & good! given <b> with 75.0% · right ADJ · once in the training data"
-    assert items[2] == "<i> very & good! given X with 50.0% · right SYM · 1,234 times in the training data"
-    assert items[0].startswith("… w5 w6 ") and f" w{2 * CONTEXT + 5} … given Y with 90.0%" in items[0]
+    assert items[1] == "<i> very & good! predicted <b> with 75.0% · gold ADJ · once in the training data"
+    assert items[2] == "<i> very & good! predicted X with 50.0% · gold SYM · 1,234 times in the training data"
+    assert items[0].startswith("… w5 w6 ") and f" w{2 * CONTEXT + 5} … predicted Y with 90.0%" in items[0]
     assert items[0].endswith("not in the training data")
     assert page.all("mark") == [f"w{CONTEXT + 5}", "good", "<i>"]
 

@@ -136,7 +136,7 @@ def test_patience_goes_on(tmp_path, monkeypatch):
 def test_nothing_to_resume_is_said(run_spacy, tmp_path):
     done = run_spacy(*arguments(tmp_path / "out", "--resume"), check=False)
     assert done.returncode == 1
-    assert "nothing to go on from: begin anew without --resume" in " ".join(done.stderr.split())
+    assert "nothing to resume: start again without --resume" in " ".join(done.stderr.split())
     assert not (tmp_path / "out").exists()
 
 
@@ -185,7 +185,7 @@ def test_interrupt_keeps_the_best_model_and_says_how_to_go_on(run_spacy, tmp_pat
     if phase in ("reading", "initializing"):
         assert not output.exists() or not any(output.iterdir())
         return
-    assert "To go on, give the same command with --resume" in " ".join(done.stderr.split())
+    assert "To continue, give the same command with --resume" in " ".join(done.stderr.split())
     assert spacy.load(output / "model-best")("A dog.")[0].tag_
     assert set(directories(output)) <= {"model-best", "model-last", WORK}
     assert {file.name for file in (output / WORK).glob("*")} <= {CHECKPOINT}

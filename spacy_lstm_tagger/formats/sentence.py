@@ -1,0 +1,69 @@
+"""An annotated sentence, which every text format is read into."""
+
+from typing import Iterator, List, NamedTuple, Optional, Tuple
+
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+from ..annotation_layers import NO_FEATS
+
+
+class Sentence(NamedTuple):
+    """An annotated sentence. A layer that is not annotated is None; a word without a label has "" in its place.
+
+    words (List[str]): The words.
+    spaces (Optional[List[bool]]): Whether a space follows each word; None if that is not known.
+    tags (Optional[List[str]]): Fine-grained tags (XPOS).
+    pos (Optional[List[str]]): UPOS tags.
+    morphs (Optional[List[str]]): Morphological features (FEATS).
+    """
+
+    words: List[str]
+    spaces: Optional[List[bool]] = None
+    tags: Optional[List[str]] = None
+    pos: Optional[List[str]] = None
+    morphs: Optional[List[str]] = None
+
+
+def to_doc(sentence: Sentence, vocab: Vocab) -> Doc:
+    """Make a doc of one sentence.
+
+    sentence (Sentence): The sentence.
+    vocab (Vocab): The doc's vocab.
+    RETURNS (Doc): The doc.
+    """
+    return Doc(
+        vocab,
+        words=sentence.words,
+        spaces=sentence.spaces,
+        tags=sentence.tags,
+        pos=sentence.pos,
+        morphs=None if sentence.morphs is None else ["" if feats == NO_FEATS else feats for feats in sentence.morphs],
+        sent_starts=[i == 0 for i in range(len(sentence.words))],
+    )
+
+
+def lines(text: str) -> List[str]:
+    """Split a text at line feeds. `str.splitlines` also splits at characters that may be part of a word.
+
+    text (str): The text.
+    RETURNS (List[str]): The lines without their ends.
+    """
+    return text.replace("\r\n", "\n").split("\n")
+
+
+def blocks(text: str) -> Iterator[List[Tuple[int, str]]]:
+    """Group the lines of a text by the empty lines between them.
+
+    text (str): The text.
+    YIELDS (List[Tuple[int, str]]): The lines of a group, each with its number in the text, which counts from 1.
+    """
+    block: List[Tuple[int, str]] = []
+    for number, line in enumerate(lines(text), 1):
+        if line.strip():
+            block.append((number, line))
+        elif block:
+            yield block
+            block = []
+    if block:
+        yield block
