@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..network.lstm_tagger import LSTMTagger, WordEncoder, WordTypes
+from ..network.lstm_tagger import LSTMTagger
+from ..network.word_encoder import WordEncoder, WordTypes
 from .backpropagation import trace_back
 from .recurrence import score_labels, trace_sentence
 
@@ -94,7 +95,7 @@ def average_word(encoder: WordEncoder, types: WordTypes, weights: numpy.ndarray)
     :returns: *Shape:* ``(encoder.width,)``
     """
     shares = torch.from_numpy(weights / weights.sum()).float()
-    return encoder.mix(shares @ encoder.join(types, encoder.spell(types)))
+    return encoder.mix(shares @ encoder.join(types, encoder.read_characters(types)))
 
 
 def _log_probabilities(network: LSTMTagger, features: Tensor, labels: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ..network.lstm_tagger import LSTMLayer, LSTMTagger, Member
+from ..network.lstm_layer import LSTMLayer
+from ..network.lstm_tagger import LSTMTagger, Member
 
 
 def trace_back(network: LSTMTagger, states: Tensor, features: Tensor, gradients: Tensor) -> Tensor:

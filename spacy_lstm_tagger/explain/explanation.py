@@ -7,14 +7,14 @@ import numpy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..inference.tagging_network import to_tensor
+from ..model.features import look_up_types, windows_of
 from ..model.shim import get_shim
-from ..model.tagging_pass import windows_of
+from ..network.hardware import to_tensor
 from ..network.lstm_tagger import LSTMTagger
 from ..pipeline.component import LSTMTaggerPipe, find_tagger
 from ..ragged import split
 from .attribution import attribute
-from .lexicon import KnownWord, Lexicon, known_words, look_up_on_cpu
+from .lexicon import KnownWord, Lexicon, known_words
 from .page.page import render_page
 from .recurrence import QUANTITIES, score_labels, trace_sentence, trace_spelling
 
@@ -206,7 +206,7 @@ def _explain_sentence(
     average: numpy.ndarray,
     on_progress: Callable[[float], object],
 ) -> _Sentence:
-    types = look_up_on_cpu(tagger, words)
+    types = look_up_types(tagger.model, tagger.vocab, words, "cpu")
     vectors = network.encoder(types)
     trace = trace_sentence(network, vectors)
     inputs = to_tensor(labels, vectors), to_tensor(average, vectors)

@@ -4,8 +4,8 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 import numpy
 
-from ..model.tagging_pass import look_up_types
-from ..network.lstm_tagger import LSTMTagger, WordTypes
+from ..model.features import look_up_types
+from ..network.lstm_tagger import LSTMTagger
 from ..pipeline.component import LSTMTaggerPipe
 from .attribution import average_word
 
@@ -47,7 +47,7 @@ class Lexicon:
     def average(self) -> numpy.ndarray:
         """RETURNS (numpy.ndarray): The vector of the average word, see `attribution`. Words are weighted by their
         frequency. float32, shape (width,)."""
-        types = look_up_on_cpu(self._tagger, list(self._by_form.values()))
+        types = look_up_types(self._tagger.model, self._tagger.vocab, list(self._by_form.values()), "cpu")
         counts = 1 + self._tagger.vocabulary.word_counts[types.words.numpy()]
         vector: numpy.ndarray = average_word(self._network.encoder, types, counts).numpy()
         return vector
@@ -76,7 +76,7 @@ class Lexicon:
         return neighbours
 
     def _find_vectors(self, words: List[str]) -> numpy.ndarray:
-        types = look_up_on_cpu(self._tagger, words)
+        types = look_up_types(self._tagger.model, self._tagger.vocab, words, "cpu")
         vectors: numpy.ndarray = self._network.encoder.encode_by_length(types, 0.0).numpy()
         return vectors
 
@@ -84,12 +84,6 @@ class Lexicon:
 def known_words(tagger: LSTMTaggerPipe) -> List[str]:
     """RETURNS (List[str]): The tagger's words whose text the pipeline has, as training and the language leave it."""
     return [string for string in tagger.vocab.strings if string in tagger.vocabulary]
-
-
-def look_up_on_cpu(tagger: LSTMTaggerPipe, words: List[str]) -> WordTypes:
-    """Find the rows of words, a row for each, wherever the tagger's network is."""
-    types = look_up_types(tagger.model, tagger.vocab, words)
-    return WordTypes(*(part if part is None else part.cpu() for part in types))  # type: ignore[arg-type]
 
 
 def _to_length_1(vectors: numpy.ndarray) -> numpy.ndarray:

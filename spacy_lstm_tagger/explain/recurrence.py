@@ -8,7 +8,9 @@ from typing import List, NamedTuple, Sequence, Tuple, cast
 import torch
 from torch import Tensor, nn
 
-from ..network.lstm_tagger import CharacterEncoder, LSTMLayer, LSTMTagger, Member
+from ..network.lstm_layer import LSTMLayer
+from ..network.lstm_tagger import LSTMTagger, Member
+from ..network.word_encoder import CharacterEncoder
 
 # What is kept of an LSTM at each step, in this order.
 QUANTITIES = ("forget", "input", "candidate", "cell", "output", "hidden")

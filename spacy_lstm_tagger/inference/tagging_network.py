@@ -13,26 +13,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..network.lstm_tagger import LSTMLayer, LSTMTagger, Member, WordTypes
-from .lstms import ROWS_PER_PRODUCT, ROWS_PER_PRODUCT_BLOCK, FusedLSTMs, Layout, LSTMs, Selection, SteppedLSTMs
+from ..network.hardware import to_tensor
+from ..network.lstm_layer import LSTMLayer
+from ..network.lstm_tagger import LSTMTagger, Member
+from ..network.word_encoder import WordTypes
+from .fused_lstms import FusedLSTMs
+from .lstms import ROWS_PER_PRODUCT, ROWS_PER_PRODUCT_BLOCK, Layout, LSTMs, Selection
+from .stepped_lstms import SteppedLSTMs
+from .word_table import WordTable
 
 # A window alone of up to so many words is planned once: it takes a tenth of the time of a sentence of 12.
 LONGEST_KEPT = 128
-
-
-class WordTable(NamedTuple):
-    """What is known of words without their context. In tagging, the first row stands for no word: there windows end.
-
-    *Shape:* ``inputs (n_words, any, any)``, what the first layer's LSTMs read, ``scores (n_words, n_labels)``, for a
-    first layer that is residual ``vectors (n_words, n_members, n_directions * units)``, and for convolutions ``parts
-    (n_words, 3, n_members * convolution_width)``, what the word says to that of the next word, its own, and that of the
-    last word; else of width 0.
-    """
-
-    inputs: Tensor
-    scores: Tensor
-    vectors: Tensor
-    parts: Tensor
 
 
 class Plan(NamedTuple):
@@ -66,11 +57,6 @@ class Hidden(NamedTuple):
 
     states: Tensor
     below: Tensor
-
-
-def to_tensor(array: numpy.ndarray, like: Tensor) -> Tensor:
-    """RETURNS (Tensor): The array on the device where the other tensor is."""
-    return torch.from_numpy(array).to(like.device)
 
 
 def in_blocks(rows: numpy.ndarray, size: int) -> numpy.ndarray:

@@ -1,16 +1,31 @@
-"""What was computed of words that were met before, so that tagging does it once per word and not in every batch."""
+"""What is known of words without their context: computed once for each word, and kept between batches."""
 
 from threading import Lock
 from typing import Callable, NamedTuple, Optional, Tuple
 
 import numpy
-
-from .tagging_network import WordTable
-
-Encode = Callable[[numpy.ndarray], WordTable]
+from torch import Tensor
 
 # It takes less time to look up so many words than to find which of them are the same.
 FEW = 256
+
+
+class WordTable(NamedTuple):
+    """What is known of words without their context. In tagging, the first row stands for no word: there windows end.
+
+    *Shape:* ``inputs (n_words, any, any)``, what the first layer's LSTMs read, ``scores (n_words, n_labels)``, for a
+    first layer that is residual ``vectors (n_words, n_members, n_directions * units)``, and for convolutions ``parts
+    (n_words, 3, n_members * convolution_width)``, what the word says to that of the next word, its own, and that of the
+    last word; else of width 0.
+    """
+
+    inputs: Tensor
+    scores: Tensor
+    vectors: Tensor
+    parts: Tensor
+
+
+Encode = Callable[[numpy.ndarray], WordTable]
 
 
 class Table(NamedTuple):

@@ -1,29 +1,17 @@
-"""The border between spaCy and torch: a thinc model that reads docs and scores labels with the network."""
+"""The registered architecture: a thinc model that reads docs and scores labels with the network."""
 
-import warnings
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Callable, List, Optional, Tuple
 
 import numpy
-import torch
-from safetensors.torch import load
-from spacy.errors import Errors
 from spacy.tokens import Doc
-from spacy.vocab import Vocab
-from thinc.api import Model, get_torch_default_device
-from torch import nn
-from torch.overrides import TorchFunctionMode
+from thinc.api import Model
 
-from ..inference.tagging_network import to_tensor
-from ..network.hardware import choose_precision
-from ..network.lstm_tagger import LSTMTagger, NetworkSizes, WordTypes, weight_shapes
 from ..ragged import split
-from .shim import ModuleShim, get_network, get_shim
-from .tagging_pass import FastPath, look_up_types, score_tokens, windows_of
+from .features import TaggerModel, windows_of
+from .shim import ModuleShim, get_network
+from .tagging_pass import FastPath, score_tokens
+from .training_pass import Backprop, begin_update, no_gradient
 from .vocabulary import Vocabulary
-from .windows import Windows
-
-InT = List[Doc]
-OutT = List[numpy.ndarray]
 
 
 def build_lstm_tagger_v1(
@@ -52,7 +40,7 @@ def build_lstm_tagger_v1(
     cache_size: int = 16_384,
     mixed_precision: bool = True,
     device: Optional[str] = None,
-) -> Model[InT, OutT]:
+) -> TaggerModel:
     """Build an LSTM tagger: word types -> embeddings -> LSTM layers -> one linear head per layer of annotation.
 
     With sizes for word embedding and hidden state alone, it is the textbook's LSTM tagger.
@@ -144,94 +132,7 @@ def build_lstm_tagger_v1(
     )
 
 
-def create_network(model: Model[InT, OutT], n_labels: Dict[str, int], vocab: Vocab) -> None:
-    """Give the model a new network of the sizes that its vocabulary and its labels need.
-
-    model (Model[List[Doc], List[numpy.ndarray]]): The model.
-    n_labels (Dict[str, int]): Number of labels of each head.
-    vocab (Vocab): Its vectors are the static vectors.
-    """
-    vector_width = 0
-    if model.attrs["include_static_vectors"]:
-        vector_width = vocab.vectors_length
-        if not vector_width:
-            raise ValueError(Errors.E896)
-    widths = model.attrs["sizes"]
-    tables = _table_sizes(model.attrs["vocabulary"], widths["affix_width"], widths["character_width"])
-    set_network(model, LSTMTagger(NetworkSizes(n_labels=n_labels, vector_width=vector_width, **tables, **widths)))
-
-
-def read_network(sizes: Mapping[str, Any], vocabulary: Vocabulary, weights: bytes) -> LSTMTagger:
-    """Make a network of the given sizes and weights. Sizes are compared with the weights before memory is taken.
-
-    sizes (Mapping[str, Any]): The fields of `NetworkSizes`.
-    vocabulary (Vocabulary): What the network's tables must have rows for.
-    weights (bytes): The network's weights, in the format safetensors.
-    RETURNS (LSTMTagger): The network. Raises a ValueError if the weights are others, or not all finite.
-    """
-    network_sizes = NetworkSizes(**sizes)
-    tables = _table_sizes(vocabulary, network_sizes.affix_width, network_sizes.character_width)
-    for name, n_rows in tables.items():
-        if sizes[name] != n_rows:
-            raise ValueError(f"the vocabulary needs {name} = {n_rows!s:.80}, not {sizes[name]!s:.80}")
-    tensors = load(weights)
-    for name, shape in weight_shapes(network_sizes):
-        found = tuple(tensors[name].shape) if name in tensors else None
-        if found != shape:
-            raise ValueError(f"weight '{name}' should have shape {shape}, but has {found}")
-        # A sum is finite if all its parts are, and takes a tenth of the time of looking at each.
-        if not tensors[name].sum(dtype=torch.float32).isfinite():
-            raise ValueError(f"weight '{name}' is not finite")
-    with _Uninitialized():
-        network = LSTMTagger(network_sizes)
-    network.load_state_dict(tensors)
-    return network
-
-
-class _Uninitialized(TorchFunctionMode):
-    """Leaves out the random values that new weights get: they take half of the time of loading, and the caller's random
-    numbers would be others afterwards."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func in (nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_):
-            return args[0] if args else kwargs["tensor"]
-        return func(*args, **(kwargs or {}))
-
-
-def _table_sizes(vocabulary: Vocabulary, affix_width: int, character_width: int) -> Dict[str, Any]:
-    """Rows of the tables that a network reads: those of width 0 it leaves out."""
-    tables = vocabulary.table_sizes
-    if not affix_width:
-        tables["n_affixes"] = []
-    if not character_width:
-        tables["n_characters"] = 0
-    return tables
-
-
-def set_network(model: Model[InT, OutT], network: Optional[LSTMTagger]) -> None:
-    """Give the model a network.
-
-    model (Model[List[Doc], List[numpy.ndarray]]): The model.
-    network (Optional[LSTMTagger]): The network. None: the one that a model without labels has.
-    """
-    get_shim(model).module = network and network.to(_find_device(model.attrs["device"]))
-    n_labels = network and sum(network.sizes.n_labels.values())
-    model.set_dim("nO", n_labels, force=True)  # type: ignore[arg-type]
-
-
-def _find_device(configured: Optional[str]) -> torch.device:
-    """What spaCy is set to use, if that is a GPU; else what the config says, if it is there."""
-    device = torch.device(get_torch_default_device())
-    if configured is None or device.type != "cpu":
-        return device
-    wanted = torch.device(configured)
-    if wanted.type == "cuda" and (wanted.index or 0) >= torch.cuda.device_count():
-        warnings.warn(f"There is no device '{configured}' here, so the LSTM tagger computes on the CPU.", stacklevel=2)
-        return device
-    return wanted
-
-
-def forward(model: Model[InT, OutT], docs: InT, is_train: bool) -> Tuple[OutT, Callable[[OutT], InT]]:
+def forward(model: TaggerModel, docs: List[Doc], is_train: bool) -> Tuple[List[numpy.ndarray], Backprop]:
     """Score every label for every token of the docs.
 
     model (Model[List[Doc], List[numpy.ndarray]]): The model.
@@ -245,88 +146,12 @@ def forward(model: Model[InT, OutT], docs: InT, is_train: bool) -> Tuple[OutT, C
     # Without dropout all samples would be the same.
     n_samples = model.attrs["dropout_samples"] if is_train and model.attrs["dropout_rate"] else 1
     scores = numpy.zeros((sum(map(len, docs)), model.get_dim("nO") * n_members * n_samples), dtype="float32")
-    backprop: Callable[[OutT], InT] = _no_gradient
+    backprop: Backprop = no_gradient
     if is_train:
         windows = windows_of(model, docs)
         if len(windows.lengths):
-            backprop = _begin_update(model, docs[0].vocab, windows, n_samples, scores)
+            backprop = begin_update(model, docs[0].vocab, windows, n_samples, scores)
     else:
         for tokens, logits in score_tokens(model, docs):
             scores[tokens] = logits
     return split(scores, map(len, docs)), backprop
-
-
-def _begin_update(
-    model: Model[InT, OutT], vocab: Vocab, windows: Windows, n_samples: int, scores: numpy.ndarray
-) -> Callable[[OutT], InT]:
-    """Score all windows at once, fill `scores` and return how to backpropagate."""
-    network = get_network(model)
-    orths, types = numpy.unique(windows.orths, return_inverse=True)
-    words = [vocab.strings[orth] for orth in orths.tolist()]
-    dropout = model.attrs["dropout_rate"]
-    if dropout:
-        words, types = _change_case(model, words, types, windows.lengths)
-    word_types = look_up_types(model, vocab, words)
-    if model.attrs["word_dropout"] and dropout:
-        word_types = _forget_words(model, word_types)
-    rows = word_types.words
-    logits = network(
-        word_types,
-        to_tensor(types, rows),
-        to_tensor(windows.lengths, rows),
-        dropout,
-        model.attrs["embedding_dropout"] if dropout else 0.0,
-        n_samples,
-        choose_precision(model.attrs["mixed_precision"], rows.device),
-    ).flatten(1)
-    taken = windows.targets >= 0
-    targets = windows.targets[taken]
-    scores[targets] = logits.detach().cpu().numpy()[taken]
-
-    def backprop(d_scores: OutT) -> InT:
-        d_logits = numpy.zeros(logits.shape, dtype="float32")
-        d_logits[taken] = numpy.concatenate(d_scores)[targets]
-        logits.backward(to_tensor(d_logits, logits))
-        return []
-
-    return backprop
-
-
-def _no_gradient(d_scores: OutT) -> InT:
-    return []
-
-
-def _change_case(
-    model: Model[InT, OutT], words: List[str], types: numpy.ndarray, lengths: numpy.ndarray
-) -> Tuple[List[str], numpy.ndarray]:
-    """Read some sentences in lower case, some in capitals, and some with a capital at the beginning of each word.
-
-    words (List[str]): Distinct words.
-    types (numpy.ndarray): For each cell of the windows its word, int64, shape (n_cells,).
-    lengths (numpy.ndarray): The windows' lengths.
-    RETURNS (Tuple[List[str], numpy.ndarray]): Words and types with the changed ones.
-    """
-    limits = numpy.cumsum(model.attrs["changed_case"])
-    # Which of CHANGES befalls each window, 0 is none.
-    changes = (1 + numpy.searchsorted(limits, numpy.random.random(len(lengths)), "right")) % (1 + len(CHANGES))
-    if not changes.any():
-        return words, types
-    changed, types = numpy.unique(types + numpy.repeat(changes, lengths) * len(words), return_inverse=True)
-    change = (str, *CHANGES)
-    return [change[i // len(words)](words[i % len(words)]) for i in changed.tolist()], types
-
-
-def _title(word: str) -> str:
-    return word[:1].upper() + word[1:]
-
-
-# What the shares in `changed_case` are of.
-CHANGES: Tuple[Callable[[str], str], ...] = (str.lower, str.upper, _title)
-
-
-def _forget_words(model: Model[InT, OutT], types: WordTypes) -> WordTypes:
-    """Make words unknown at random, the rarer the likelier, so that the network learns to do without."""
-    a = model.attrs["word_dropout"]
-    counts = model.attrs["vocabulary"].word_counts[types.words.cpu().numpy()]
-    forgotten = numpy.random.random(len(counts)) < a / (a + counts)
-    return types._replace(words=types.words.masked_fill(to_tensor(forgotten, types.words), 0))

@@ -1,4 +1,4 @@
-"""The fast path: docs to scores without gradients.
+"""The pass for tagging: docs to logits without gradients.
 
 Distinct words are looked up in a table of what was computed of them before, and sentences of similar length go through
 the network together.
@@ -6,22 +6,19 @@ the network together.
 
 import os
 from functools import partial
-from typing import Hashable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Type, cast
+from typing import Hashable, Iterator, NamedTuple, Optional, Sequence, Tuple, Type, cast
 
 import numpy
 import torch
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
-from thinc.api import Model
 
-from ..inference.tagging_network import TaggingNetwork, WordTable, to_tensor
-from ..inference.word_table import TypeCache
+from ..inference.tagging_network import TaggingNetwork
+from ..inference.word_table import TypeCache, WordTable
 from ..network.hardware import choose_precision, has_amx
-from ..network.lstm_tagger import LSTMTagger, WordTypes
-from .shim import get_network, get_shim
-from .windows import Windows, cut_windows
-
-TaggerModel = Model[List[Doc], List[numpy.ndarray]]
+from ..network.lstm_tagger import LSTMTagger
+from .features import TaggerModel, look_up_types, windows_of
+from .shim import get_shim
 
 
 class Portion(NamedTuple):
@@ -107,24 +104,6 @@ def score_tokens(model: TaggerModel, docs: Sequence[Doc]) -> Iterator[Tuple[nump
                 cells = wanted[first : first + portion.tokens]
                 logits = network.score(table, rows, plan, hidden, cells)
                 yield targets[cells], logits.cpu().numpy()
-
-
-def windows_of(model: TaggerModel, docs: Sequence[Doc]) -> Windows:
-    """RETURNS (Windows): The docs in windows of the model's size."""
-    return cut_windows(docs, model.attrs["window_size"], model.attrs["window_overlap"])
-
-
-def look_up_types(model: TaggerModel, vocab: Vocab, words: List[str]) -> WordTypes:
-    """Find the rows, and the static vectors, of distinct words."""
-    parameter = next(get_network(model).parameters())
-    rows = model.attrs["vocabulary"].look_up(words)
-    tensors = WordTypes(*(to_tensor(table, parameter) for table in rows))
-    if not get_network(model).sizes.vector_width:
-        return tensors
-    spellings = map(model.attrs["vocabulary"].spell, words)
-    known = [spelling if vocab.has_vector(spelling) else word for word, spelling in zip(words, spellings)]
-    vectors = numpy.asarray([vocab.get_vector(word) for word in known], dtype="float32")
-    return tensors._replace(vectors=to_tensor(vectors, parameter))
 
 
 def _encode(model: TaggerModel, vocab: Vocab, network: TaggingNetwork, orths: numpy.ndarray) -> WordTable:

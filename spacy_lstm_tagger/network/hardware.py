@@ -1,8 +1,10 @@
-"""Which floats an LSTM computes with."""
+"""What the hardware can compute."""
 
 from functools import cache
 
+import numpy
 import torch
+from torch import Tensor
 
 
 def choose_precision(mixed: bool, device: torch.device) -> torch.dtype:
@@ -25,3 +27,8 @@ def has_amx(device: torch.device) -> bool:
     """RETURNS (bool): Whether the device is a processor with AMX, instructions for products of matrices in bfloat16,
     that oneDNN may use."""
     return device.type == "cpu" and bool(torch.cpu._is_amx_tile_supported()) and computes_bfloat16(device)
+
+
+def to_tensor(array: numpy.ndarray, like: Tensor) -> Tensor:
+    """RETURNS (Tensor): The array on the device where the other tensor is."""
+    return torch.from_numpy(array).to(like.device)

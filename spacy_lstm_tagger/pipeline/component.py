@@ -19,7 +19,7 @@ from thinc.api import Model, Optimizer, set_dropout_rate
 
 from ..annotation_layers import LAYERS, WHITESPACE
 from ..atomic_files import replace_directory
-from ..model.architecture import create_network
+from ..model.build_network import create_network
 from ..model.shim import get_shim
 from ..model.tagging_pass import score_tokens
 from ..model.vocabulary import Vocabulary

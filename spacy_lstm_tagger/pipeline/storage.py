@@ -3,17 +3,15 @@
 import hashlib
 from math import inf
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, TypeVar
+from typing import Any, Callable, Dict, Iterable, Mapping, Optional, TypeVar
 
-import numpy
 import srsly
-from spacy.tokens import Doc
 from spacy.vocab import Vocab
-from thinc.api import Model
 
 from ..annotation_layers import LAYERS
 from ..atomic_files import interrupted
-from ..model.architecture import read_network, set_network
+from ..model.build_network import read_network, set_network
+from ..model.features import TaggerModel
 from ..model.shim import get_network, get_shim
 from ..model.vocabulary import Vocabulary, build_vocabulary_v1
 from ..network.lstm_tagger import LSTMTagger
@@ -28,7 +26,6 @@ CFG, VOCABULARY, WEIGHTS = "cfg", "vocabulary.msgpack", "model.safetensors"
 PARTS = (CFG, VOCABULARY, WEIGHTS)
 
 T = TypeVar("T")
-TaggerModel = Model[List[Doc], List[numpy.ndarray]]
 
 
 def to_parts(learned: Mapping[str, Any], model: TaggerModel) -> Dict[str, bytes]:

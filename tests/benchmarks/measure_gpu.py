@@ -25,7 +25,7 @@ from thinc.api import require_gpu
 from thinc.compat import has_cupy_gpu
 from wasabi import table
 
-from spacy_lstm_tagger.inference import lstms
+from spacy_lstm_tagger.inference import stepped_lstms
 from spacy_lstm_tagger.shipped import find_config
 
 BATCH_SIZES = [64, 256, 1_024, 4_096]
@@ -91,7 +91,7 @@ def train(nlp: spacy.Language, n_steps: int) -> float:
 def timed_steps() -> Iterator[list[float]]:
     """Yield a list of the seconds that the LSTMs' steps take, with the GPU waited for before and after."""
     spent: list[float] = []
-    take_steps = lstms.take_steps
+    take_steps = stepped_lstms.take_steps
 
     def timed(*arguments: object) -> torch.Tensor:
         torch.cuda.synchronize()
@@ -101,7 +101,7 @@ def timed_steps() -> Iterator[list[float]]:
         spent.append(time.perf_counter() - start)
         return states
 
-    with mock.patch.object(lstms, "take_steps", timed):
+    with mock.patch.object(stepped_lstms, "take_steps", timed):
         yield spent
 
 

@@ -6,7 +6,7 @@ import torch
 
 from spacy_lstm_tagger.explain import attribution
 from spacy_lstm_tagger.explain.attribution import TOLERANCE, attribute, average_word
-from spacy_lstm_tagger.network.lstm_tagger import Sentences
+from spacy_lstm_tagger.network.lstm_layer import Sentences
 
 from ..network.test_network import RICH, TEXTBOOK, make, make_types
 

@@ -4,7 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_lstm_tagger.inference.lstms import ROWS_PER_BLOCK, FusedLSTMs, SteppedLSTMs
+from spacy_lstm_tagger.inference.fused_lstms import FusedLSTMs
+from spacy_lstm_tagger.inference.stepped_lstms import ROWS_PER_BLOCK, SteppedLSTMs
 
 
 def make(kind, precision=torch.float32):

@@ -3,7 +3,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from spacy_lstm_tagger.inference.tagging_network import TaggingNetwork, WordTable
+from spacy_lstm_tagger.inference.tagging_network import TaggingNetwork
+from spacy_lstm_tagger.inference.word_table import WordTable
 from spacy_lstm_tagger.network.hardware import has_amx
 
 from ..network.test_network import OPTIONS, RICH, make, make_types

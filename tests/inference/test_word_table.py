@@ -7,8 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_lstm_tagger.inference.tagging_network import WordTable
-from spacy_lstm_tagger.inference.word_table import FEW, TypeCache
+from spacy_lstm_tagger.inference.word_table import FEW, TypeCache, WordTable
 
 
 class Encoder:

@@ -11,7 +11,8 @@ from spacy.vectors import Vectors
 from thinc.api import Adam, set_dropout_rate
 
 from spacy_lstm_tagger.inference.tagging_network import TaggingNetwork
-from spacy_lstm_tagger.model.architecture import _change_case, build_lstm_tagger_v1
+from spacy_lstm_tagger.model.architecture import build_lstm_tagger_v1
+from spacy_lstm_tagger.model.augmentation import change_case
 from spacy_lstm_tagger.model.shim import get_network, get_shim
 from spacy_lstm_tagger.model.tagging_pass import _encode
 from spacy_lstm_tagger.model.vocabulary import build_vocabulary_v1
@@ -192,7 +193,7 @@ def test_share_of_sentences_is_read_in_changed_case():
     lengths = numpy.asarray([1, 2] * 500)
     types = numpy.asarray([0, 1, 0] * 500)
     numpy.random.seed(0)
-    words, changed = _change_case(model, ["the", "dOG"], types, lengths)
+    words, changed = change_case(model, ["the", "dOG"], types, lengths)
     tokens = [words[i] for i in changed]
     assert [token.lower() for token in tokens] == ["the", "dog", "the"] * 500
     pairs = Counter(zip(tokens[1::3], tokens[2::3]))
@@ -201,7 +202,7 @@ def test_share_of_sentences_is_read_in_changed_case():
     assert pairs["dog", "the"] / 500 == pytest.approx(0.2, abs=0.06)
     assert pairs["DOG", "THE"] / 500 == pytest.approx(0.3, abs=0.06)
     assert pairs["DOG", "The"] / 500 == pytest.approx(0.1, abs=0.06)
-    words, changed_again = _change_case(model, ["the", "dOG"], types, lengths)
+    words, changed_again = change_case(model, ["the", "dOG"], types, lengths)
     assert [words[i] for i in changed_again] != tokens
 
 

@@ -7,7 +7,10 @@ import pytest
 import torch
 
 from spacy_lstm_tagger.network.hardware import computes_bfloat16
-from spacy_lstm_tagger.network.lstm_tagger import LSTMTagger, NetworkSizes, Sentences, WordTypes, drop, weight_shapes
+from spacy_lstm_tagger.network.lstm_layer import Sentences, drop
+from spacy_lstm_tagger.network.lstm_tagger import LSTMTagger
+from spacy_lstm_tagger.network.sizes import NetworkSizes, weight_shapes
+from spacy_lstm_tagger.network.word_encoder import WordTypes
 
 TEXTBOOK = {
     "n_words": 9,
@@ -248,7 +251,7 @@ def test_dropout_takes_the_same_units_in_all_of_a_sentence():
 
 
 def test_words_encoded_by_length_have_the_vectors_that_they_have_together(monkeypatch):
-    monkeypatch.setattr("spacy_lstm_tagger.network.lstm_tagger.WORDS_PER_PART", 3)
+    monkeypatch.setattr("spacy_lstm_tagger.network.word_encoder.WORDS_PER_PART", 3)
     network, types = make(RICH), make_types(RICH)
     with torch.no_grad():
         torch.testing.assert_close(network.encoder.encode_by_length(types, 0.0), network.encoder(types))

@@ -1,0 +1,105 @@
+"""The network of a model: new, for a vocabulary and labels, or from a file."""
+
+import warnings
+from typing import Any, Dict, Mapping, Optional
+
+import torch
+from safetensors.torch import load
+from spacy.errors import Errors
+from spacy.vocab import Vocab
+from thinc.api import get_torch_default_device
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from ..network.lstm_tagger import LSTMTagger
+from ..network.sizes import NetworkSizes, weight_shapes
+from .features import TaggerModel
+from .shim import get_shim
+from .vocabulary import Vocabulary
+
+
+def create_network(model: TaggerModel, n_labels: Dict[str, int], vocab: Vocab) -> None:
+    """Give the model a new network of the sizes that its vocabulary and its labels need.
+
+    model (Model[List[Doc], List[numpy.ndarray]]): The model.
+    n_labels (Dict[str, int]): Number of labels of each head.
+    vocab (Vocab): Its vectors are the static vectors.
+    """
+    vector_width = 0
+    if model.attrs["include_static_vectors"]:
+        vector_width = vocab.vectors_length
+        if not vector_width:
+            raise ValueError(Errors.E896)
+    widths = model.attrs["sizes"]
+    tables = _table_sizes(model.attrs["vocabulary"], widths["affix_width"], widths["character_width"])
+    set_network(model, LSTMTagger(NetworkSizes(n_labels=n_labels, vector_width=vector_width, **tables, **widths)))
+
+
+def read_network(sizes: Mapping[str, Any], vocabulary: Vocabulary, weights: bytes) -> LSTMTagger:
+    """Make a network of the given sizes and weights. Sizes are compared with the weights before memory is taken.
+
+    sizes (Mapping[str, Any]): The fields of `NetworkSizes`.
+    vocabulary (Vocabulary): What the network's tables must have rows for.
+    weights (bytes): The network's weights, in the format safetensors.
+    RETURNS (LSTMTagger): The network. Raises a ValueError if the weights are others, or not all finite.
+    """
+    network_sizes = NetworkSizes(**sizes)
+    tables = _table_sizes(vocabulary, network_sizes.affix_width, network_sizes.character_width)
+    for name, n_rows in tables.items():
+        if sizes[name] != n_rows:
+            raise ValueError(f"the vocabulary needs {name} = {n_rows!s:.80}, not {sizes[name]!s:.80}")
+    tensors = load(weights)
+    for name, shape in weight_shapes(network_sizes):
+        found = tuple(tensors[name].shape) if name in tensors else None
+        if found != shape:
+            raise ValueError(f"weight '{name}' should have shape {shape}, but has {found}")
+        # A sum is finite if all its parts are, and takes a tenth of the time of looking at each.
+        if not tensors[name].sum(dtype=torch.float32).isfinite():
+            raise ValueError(f"weight '{name}' is not finite")
+    with _Uninitialized():
+        network = LSTMTagger(network_sizes)
+    network.load_state_dict(tensors)
+    return network
+
+
+class _Uninitialized(TorchFunctionMode):
+    """Leaves out the random values that new weights get: they take half of the time of loading, and the caller's random
+    numbers would be others afterwards."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_):
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
+def _table_sizes(vocabulary: Vocabulary, affix_width: int, character_width: int) -> Dict[str, Any]:
+    """Rows of the tables that a network reads: those of width 0 it leaves out."""
+    tables = vocabulary.table_sizes
+    if not affix_width:
+        tables["n_affixes"] = []
+    if not character_width:
+        tables["n_characters"] = 0
+    return tables
+
+
+def set_network(model: TaggerModel, network: Optional[LSTMTagger]) -> None:
+    """Give the model a network.
+
+    model (Model[List[Doc], List[numpy.ndarray]]): The model.
+    network (Optional[LSTMTagger]): The network. None: the one that a model without labels has.
+    """
+    get_shim(model).module = network and network.to(_find_device(model.attrs["device"]))
+    n_labels = network and sum(network.sizes.n_labels.values())
+    model.set_dim("nO", n_labels, force=True)  # type: ignore[arg-type]
+
+
+def _find_device(configured: Optional[str]) -> torch.device:
+    """What spaCy is set to use, if that is a GPU; else what the config says, if it is there."""
+    device = torch.device(get_torch_default_device())
+    if configured is None or device.type != "cpu":
+        return device
+    wanted = torch.device(configured)
+    if wanted.type == "cuda" and (wanted.index or 0) >= torch.cuda.device_count():
+        warnings.warn(f"There is no device '{configured}' here, so the LSTM tagger computes on the CPU.", stacklevel=2)
+        return device
+    return wanted

@@ -1,0 +1,41 @@
+"""What both passes read of docs: windows of words, and the embedding rows of distinct words."""
+
+from typing import List, Optional, Sequence
+
+import numpy
+import torch
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+from thinc.api import Model
+
+from ..network.word_encoder import WordTypes
+from .shim import get_network
+from .windows import Windows, cut_windows
+
+# Docs in, and for each doc a row of logits for each token out.
+TaggerModel = Model[List[Doc], List[numpy.ndarray]]
+
+
+def windows_of(model: TaggerModel, docs: Sequence[Doc]) -> Windows:
+    """RETURNS (Windows): The docs in windows of the model's size."""
+    return cut_windows(docs, model.attrs["window_size"], model.attrs["window_overlap"])
+
+
+def look_up_types(model: TaggerModel, vocab: Vocab, words: List[str], device: Optional[str] = None) -> WordTypes:
+    """Find the rows, and the static vectors, of words.
+
+    model (Model): The model, whose vocabulary has the rows.
+    vocab (Vocab): Has the static vectors.
+    words (List[str]): The words.
+    device (Optional[str]): The torch device that gets the result. None: the one that has the model's network.
+    RETURNS (WordTypes): A row for each word.
+    """
+    network = get_network(model)
+    place = device or next(network.parameters()).device
+    types = WordTypes(*(torch.from_numpy(rows).to(place) for rows in model.attrs["vocabulary"].look_up(words)))
+    if not network.sizes.vector_width:
+        return types
+    spellings = map(model.attrs["vocabulary"].spell, words)
+    known = [spelling if vocab.has_vector(spelling) else word for word, spelling in zip(words, spellings)]
+    vectors = numpy.asarray([vocab.get_vector(word) for word in known], dtype="float32")
+    return types._replace(vectors=torch.from_numpy(vectors).to(place))
