@@ -46,7 +46,7 @@ from spacy_lstm_tagger.commands.train import train
 from spacy_lstm_tagger.evaluation.judgements import accuracy
 from spacy_lstm_tagger.formats.treebank import create_treebank_v1
 from spacy_lstm_tagger.model.shim import get_network
-from spacy_lstm_tagger.pipeline.component import find_tagger, load_pipeline
+from spacy_lstm_tagger.pipeline.loading import find_tagger, load_pipeline
 from spacy_lstm_tagger.shipped import find_config
 from spacy_lstm_tagger.training.checkpoint import CHECKPOINT, WORK
 

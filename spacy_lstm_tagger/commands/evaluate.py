@@ -11,7 +11,7 @@ from ..annotation_layers import NAMES
 from ..evaluation.judgements import LayerScores, accuracy, count_confusions, judge_words
 from ..evaluation.report import REPORT_FILE, can_plot, write_report
 from ..formats.treebank import create_treebank_v1
-from ..pipeline.component import load_pipeline
+from ..pipeline.loading import load_pipeline
 from .cli import clean_exit, lstm_tagger_cli, show_progress
 
 # What `train` leaves beside the pipelines.

@@ -8,7 +8,7 @@ from spacy.training.initialize import init_nlp
 from wasabi import msg
 
 from ..explain.explanation import MAX_WORDS, explain
-from ..pipeline.component import load_pipeline
+from ..pipeline.loading import load_pipeline
 from .cli import clean_exit, lstm_tagger_cli, show_progress
 
 

@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from wasabi.util import supports_ansi
 
 from ..formats.tagged_text import render
-from ..pipeline.component import load_pipeline
+from ..pipeline.loading import load_pipeline
 from .cli import clean_exit, lstm_tagger_cli, show_progress
 
 # How much of a stream is read at once, in bytes: enough for full batches.

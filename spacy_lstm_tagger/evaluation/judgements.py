@@ -11,7 +11,7 @@ from spacy.tokens import Token
 from spacy.training import Example
 from spacy.util import minibatch
 
-from ..pipeline.component import find_tagger
+from ..pipeline.loading import find_tagger
 
 BATCH_SIZE = 256
 

@@ -11,7 +11,8 @@ from ..model.features import look_up_types, windows_of
 from ..model.shim import get_shim
 from ..network.hardware import to_tensor
 from ..network.lstm_tagger import LSTMTagger
-from ..pipeline.component import LSTMTaggerPipe, find_tagger
+from ..pipeline.component import LSTMTaggerPipe
+from ..pipeline.loading import find_tagger
 from ..ragged import split
 from .attribution import attribute
 from .lexicon import KnownWord, Lexicon, known_words

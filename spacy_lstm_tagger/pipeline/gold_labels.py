@@ -1,22 +1,17 @@
-"""Label sets, and what an example teaches about them."""
+"""The labels of training data: which there are, and the right one of each token."""
 
-from pathlib import Path
-from typing import Dict, Iterable, List, Mapping, Sequence, Set, Tuple, Union
+from typing import Dict, Iterable, Mapping, Sequence, Set, Tuple
 
 import numpy
-import srsly
 from spacy.attrs import IS_SPACE, ORTH
-from spacy.parts_of_speech import IDS as UPOS_IDS
 from spacy.tokens import Doc
 from spacy.training import Example
-from spacy.vocab import Vocab
 
-from ..annotation_layers import LAYERS, NO_FEATS, UPOS, Annotation
+from ..annotation_layers import LAYERS, NO_FEATS, Annotation
+from .label_scheme import Labels, label_values
 
-# A target below 0 is no label: nothing is known of the token, or (any lower value) which label is wrong.
+# The target of a token without a label. A lower one, MISSING - 1 - index, is a label that is wrong.
 MISSING = -1
-
-Labels = Dict[str, List[str]]
 
 
 def collect_annotations(docs: Iterable[Doc]) -> Set[Annotation]:
@@ -38,7 +33,7 @@ def collect_labels(annotations: Iterable[Annotation], neg_prefix: str) -> Labels
     """Find the labels of each layer that is annotated.
 
     annotations (Iterable[Annotation]): What `collect_annotations` returned.
-    neg_prefix (str): Labels that begin with it say what a token is not, and are left out.
+    neg_prefix (str): The beginning of labels that a token does not have; they are left out.
     RETURNS (Dict[str, List[str]]): Sorted labels of each layer that has any. A layer of morphology where no token
         has a feature counts as not annotated.
     """
@@ -50,23 +45,6 @@ def collect_labels(annotations: Iterable[Annotation], neg_prefix: str) -> Labels
     return {layer: sorted(labels) for layer, labels in found.items() if labels}
 
 
-def label_values(vocab: Vocab, layer: str, labels: Sequence[str]) -> numpy.ndarray:
-    """Find what spaCy stores in a token for each label, and add it to the vocab.
-
-    vocab (Vocab): The vocab.
-    layer (str): "tag", "pos" or "morph".
-    labels (Sequence[str]): Labels of that layer.
-    RETURNS (numpy.ndarray): uint64, shape (n_labels,).
-    """
-    if layer == "pos":
-        values = [UPOS_IDS[label] for label in labels]
-    elif layer == "morph":
-        values = [vocab.morphology.add(label) for label in labels]
-    else:
-        values = [vocab.strings.add(label) for label in labels]
-    return numpy.asarray(values, dtype="uint64")
-
-
 def gold_targets(
     examples: Sequence[Example], labels: Mapping[str, Sequence[str]], neg_prefix: str
 ) -> Dict[str, numpy.ndarray]:
@@ -74,7 +52,7 @@ def gold_targets(
 
     examples (Sequence[Example]): The examples.
     labels (Mapping[str, Sequence[str]]): The labels of each layer.
-    neg_prefix (str): What a label begins with that says what a token is not.
+    neg_prefix (str): The beginning of labels that a token does not have.
     RETURNS (Dict[str, numpy.ndarray]): For each layer the index of each predicted token's label; MISSING where it
         is unknown, not one of the labels, or differs between gold tokens that make up one predicted token; and
         MISSING - 1 - index for a label that is wrong. int64, shape (n_tokens,).
@@ -93,21 +71,6 @@ def gold_targets(
         mapped = [index.get(value, MISSING) for value in distinct.tolist()]
         targets[layer] = numpy.asarray(mapped, dtype="int64")[inverse]
     return targets
-
-
-def read_tag_map(tag_map: Union[Mapping[str, str], str]) -> Dict[str, str]:
-    """Read and check a map from fine-grained tags to UPOS tags.
-
-    tag_map (Union[Mapping[str, str], str]): The map, or the path of a JSON file that holds it.
-    RETURNS (Dict[str, str]): The map. Raises a ValueError for values that are not UPOS tags.
-    """
-    mapping = srsly.read_json(tag_map) if isinstance(tag_map, (str, Path)) else tag_map
-    if not isinstance(mapping, Mapping):
-        raise ValueError(f'tag_map {tag_map} must be a JSON object such as {{"NN": "NOUN"}}, not {mapping!r:.80}.')
-    wrong = sorted({repr(value) for value in mapping.values() if value not in UPOS})
-    if wrong:
-        raise ValueError(f"tag_map has values that are not UPOS tags: {', '.join(wrong)}. Use: {', '.join(UPOS)}.")
-    return dict(mapping)
 
 
 def _aligned_values(eg: Example) -> numpy.ndarray:

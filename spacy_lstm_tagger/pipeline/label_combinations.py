@@ -1,25 +1,24 @@
-"""Labels of different layers that fit together: those that some token of the training data has."""
+"""Combinations of labels of different layers: those that some token of the training data has."""
 
 from typing import Iterable, List, Mapping, Sequence
 
 import numpy
 
 from ..annotation_layers import LAYERS, Annotation
-from .loss import log_softmax
+from .probabilities import log_softmax
 
 
 class Combinations:
     """Which labels of the heads occur together.
 
-    Heads decide on their own, and for about a token in a hundred on labels that contradict each other, such as "VBD"
-    and "NOUN". Of the combinations that occur, such a token gets the likeliest: 0.1 points of UPOS accuracy and 0.2
-    of UPOS with FEATS on UD English-EWT, without cost, since the others need nothing.
+    Each head predicts on its own, and for about one token in a hundred the labels contradict each other, such as "VBD"
+    and "NOUN". Such a token gets the likeliest combination that occurs.
     """
 
     def __init__(self, codes: Sequence[int], n_labels: Sequence[int]) -> None:
         """Set up the combinations.
 
-        codes (Sequence[int]): What `collect_combinations` returned. If there are none, all labels fit together.
+        codes (Sequence[int]): What `collect_combinations` returned. If it is empty, all combinations are possible.
         n_labels (Sequence[int]): Number of labels of each head.
         """
         self._n_labels = tuple(n_labels)
@@ -37,8 +36,8 @@ class Combinations:
         ]
 
     def reconcile(self, scores: List[numpy.ndarray]) -> numpy.ndarray:
-        """Find each token's likeliest labels that fit together. Where those with the highest scores do not, its scores
-        are changed: a label's new score is the log-probability of the likeliest combination that it is in.
+        """Find each token's likeliest labels that occur together. Where the labels with the highest scores do not, the
+        scores are changed: a label's new score is the log-probability of the likeliest combination that it is in.
 
         scores (List[numpy.ndarray]): Each head's logits, float32, shape (n_tokens, n_labels); changed in place.
         RETURNS (numpy.ndarray): The labels, which have the highest scores now. int64, shape (n_tokens, n_heads).
@@ -66,10 +65,10 @@ class Combinations:
 def collect_combinations(annotations: Iterable[Annotation], labels: Mapping[str, Sequence[str]]) -> List[int]:
     """Find the combinations of labels that tokens have in all layers.
 
-    annotations (Iterable[Annotation]): What `labels.collect_annotations` returned.
+    annotations (Iterable[Annotation]): What `gold_labels.collect_annotations` returned.
     labels (Mapping[str, Sequence[str]]): The labels of each layer.
     RETURNS (List[int]): The combinations, each as one number: `numpy.ravel_multi_index` of the labels' indices.
-        Sorted. Empty if there is a label that is in none, since nothing is known of it then.
+        Sorted. Empty if some label is in none of them: it would never be predicted.
     """
     n_labels = [len(names) for names in labels.values()]
     indices = [{name: i for i, name in enumerate(names)} for names in labels.values()]

@@ -1,28 +1,52 @@
-"""Negative log-likelihood of labels, with its gradient."""
+"""The losses of training, with their gradients."""
 
-from typing import Tuple
+from typing import Mapping, Tuple
 
 import numpy
 
 from .gold_labels import MISSING
+from .label_scheme import LabelScheme
+from .probabilities import log_sum_exp, softmax
 
 
-def softmax(logits: numpy.ndarray) -> numpy.ndarray:
-    """RETURNS (numpy.ndarray): Probabilities; rows sum to 1. Same shape as the logits, (n_tokens, n_labels)."""
-    exponentials = numpy.exp(logits - logits.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
+def tagging_loss(
+    logits: numpy.ndarray, targets: Mapping[str, numpy.ndarray], scheme: LabelScheme, label_smoothing: float
+) -> Tuple[float, numpy.ndarray]:
+    """Compute the loss of all heads: summed over heads, averaged over the network's members and samples.
+
+    logits (numpy.ndarray): The logits of heads, members and samples side by side, float32, shape (n_tokens, n_columns).
+    targets (Mapping[str, numpy.ndarray]): As `gold_labels.gold_targets` returns them.
+    scheme (LabelScheme): The labels of the columns.
+    label_smoothing (float): As for `negative_log_likelihood`.
+    RETURNS (Tuple[float, numpy.ndarray]): The loss in nats, and its gradient with respect to the logits.
+    """
+    members = scheme.split_members(logits)
+    loss = 0.0
+    gradients = []
+    for heads in members:
+        for layer, head in zip(scheme.labels, heads):
+            head_loss, gradient = negative_log_likelihood(head, targets[layer], label_smoothing)
+            loss += head_loss / len(members)
+            gradients.append(gradient / len(members))
+    return loss, numpy.concatenate(gradients, axis=1)
 
 
-def highest_probability(logits: numpy.ndarray, temperature: float) -> numpy.ndarray:
-    """RETURNS (numpy.ndarray): The likeliest label's probability. Shape (n_tokens,) for logits (n_tokens, n_labels)."""
-    relative = logits - logits.max(axis=1, keepdims=True)
-    relative /= temperature
-    return 1.0 / numpy.exp(relative, out=relative).sum(axis=1)
+def rehearsal_gradient(logits: numpy.ndarray, tutor_logits: numpy.ndarray, scheme: LabelScheme) -> numpy.ndarray:
+    """Compute the gradient of the cross-entropy with an earlier model's probabilities.
 
-
-def log_softmax(logits: numpy.ndarray) -> numpy.ndarray:
-    """RETURNS (numpy.ndarray): Log-probabilities, without underflow. Same shape as the logits, (n_tokens, n_labels)."""
-    return logits - _log_sum_exp(logits)[:, None]
+    logits (numpy.ndarray): As for `tagging_loss`.
+    tutor_logits (numpy.ndarray): The earlier model's; it may have taken fewer samples.
+    scheme (LabelScheme): The labels of the columns.
+    RETURNS (numpy.ndarray): Shape of the logits. Summed over tokens, averaged over samples.
+    """
+    n_samples = logits.shape[1] // tutor_logits.shape[1]
+    tutors = scheme.split_members(numpy.tile(tutor_logits, n_samples))
+    differences = [
+        softmax(head) - softmax(tutor)
+        for heads, tutor_heads in zip(scheme.split_members(logits), tutors)
+        for head, tutor in zip(heads, tutor_heads)
+    ]
+    return numpy.concatenate(differences, axis=1) / n_samples
 
 
 def negative_log_likelihood(
@@ -34,7 +58,7 @@ def negative_log_likelihood(
     costs the negative log-likelihood of any other.
 
     logits (numpy.ndarray): float32, shape (n_tokens, n_labels).
-    targets (numpy.ndarray): As `labels.gold_targets` gives them, shape (n_tokens,).
+    targets (numpy.ndarray): As `gold_labels.gold_targets` returns them, shape (n_tokens,).
     label_smoothing (float): Probability that the other labels share in the target.
     RETURNS (Tuple[float, numpy.ndarray]): The loss in nats, without smoothing, and its gradient with respect to the
         logits, with it.
@@ -49,7 +73,7 @@ def negative_log_likelihood(
         others = label_smoothing / (n_labels - 1) if n_labels > 1 else 0.0
         gradient[right] = softmax(scores) - others
         gradient[right, labels] -= 1.0 - n_labels * others
-        loss += float((_log_sum_exp(scores) - scores[numpy.arange(len(right)), labels]).sum())
+        loss += float((log_sum_exp(scores) - scores[numpy.arange(len(right)), labels]).sum())
 
     wrong = numpy.flatnonzero(targets < MISSING)
     if len(wrong) and n_labels > 1:
@@ -57,12 +81,7 @@ def negative_log_likelihood(
         scores_of_others = scores.copy()
         scores_of_others[numpy.arange(len(wrong)), MISSING - 1 - targets[wrong]] = -numpy.inf
         gradient[wrong] = softmax(scores) - softmax(scores_of_others)
-        loss += float((_log_sum_exp(scores) - _log_sum_exp(scores_of_others)).sum())
+        loss += float((log_sum_exp(scores) - log_sum_exp(scores_of_others)).sum())
 
     n_known = max(1, len(right) + len(wrong))
     return loss / n_known, gradient / n_known
-
-
-def _log_sum_exp(logits: numpy.ndarray) -> numpy.ndarray:
-    largest = logits.max(axis=1)
-    return largest + numpy.log(numpy.exp(logits - largest[:, None]).sum(axis=1))

@@ -15,11 +15,11 @@ from ..model.features import TaggerModel
 from ..model.shim import get_network, get_shim
 from ..model.vocabulary import Vocabulary, build_vocabulary_v1
 from ..network.lstm_tagger import LSTMTagger
-from .gold_labels import label_values, read_tag_map
 from .label_combinations import Combinations
+from .label_scheme import LabelScheme, label_values, read_tag_map
 
-# The number is raised with each change of the files that a released version would not read, or not read rightly. Each
-# version reads the formats of all released ones: a model of each is kept in tests/models.
+# Raised with each change of the files that a released version cannot read, or would misread. Each version reads the
+# formats of all released ones: tests/models has a model of each.
 # Format 2: the vocabulary says how it normalizes words. Before, it did not.
 FORMAT = 2
 CFG, VOCABULARY, WEIGHTS = "cfg", "vocabulary.msgpack", "model.safetensors"
@@ -28,10 +28,11 @@ PARTS = (CFG, VOCABULARY, WEIGHTS)
 T = TypeVar("T")
 
 
-def to_parts(learned: Mapping[str, Any], model: TaggerModel) -> Dict[str, bytes]:
+def to_parts(scheme: LabelScheme, temperatures: Mapping[str, float], model: TaggerModel) -> Dict[str, bytes]:
     """Serialize a tagger.
 
-    learned (Mapping[str, Any]): What the component knows besides the model, as JSON can hold it.
+    scheme (LabelScheme): Its labels.
+    temperatures (Mapping[str, float]): The temperatures of its heads.
     model (Model): The component's model.
     RETURNS (Dict[str, bytes]): The contents of each file.
     """
@@ -40,7 +41,10 @@ def to_parts(learned: Mapping[str, Any], model: TaggerModel) -> Dict[str, bytes]
     parts = {VOCABULARY: vocabulary.to_bytes(), WEIGHTS: shim.to_bytes()}
     cfg = {
         "format": FORMAT,
-        **learned,
+        "labels": scheme.labels,
+        "combinations": scheme.combinations,
+        "temperatures": temperatures,
+        "tag_map": scheme.tag_map,
         "vocabulary": vocabulary.settings,
         "network": get_network(model).sizes._asdict() if shim.has_module else None,
     }
@@ -109,7 +113,7 @@ def _parse(
     try:
         _check_digest(digests, name, parts[name])
         return parse(parts[name])
-    except Exception as error:  # whatever damaged data makes of JSON, msgpack, safetensors, numpy and torch
+    except Exception as error:  # damaged data can raise anything in JSON, msgpack, safetensors, numpy and torch
         raise ValueError(
             f"{source}: '{name}' is damaged, or does not belong to the other files ({error!s:.300}). Copy or train the "
             "model again."
@@ -170,7 +174,7 @@ def _digest(data: bytes) -> str:
 
 
 def _check_digest(digests: Mapping[str, str], name: str, data: bytes) -> None:
-    """Raise an error unless this is what was saved. Data without a checksum is taken as it is: they are there against
-    accidents, not against somebody who writes all of the files."""
+    """Raise an error unless this is what was saved. Checksums are for accidents, not for attacks: data without one is
+    accepted."""
     if name in digests and digests[name] != _digest(data):
         raise ValueError(f"its SHA-256 is not {digests[name]!s:.80}, as '{CFG}' says")

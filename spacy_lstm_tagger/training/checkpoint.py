@@ -26,7 +26,7 @@ from thinc.api import Model, Optimizer
 from ..atomic_files import move_directory, replace_file, restore_directory
 from ..model import adam
 from ..model.shim import ModuleShim
-from ..pipeline.component import find_tagger
+from ..pipeline.loading import find_tagger
 
 # The directory in which spaCy writes models before they are moved to their place, and the checkpoint in it. It is
 # removed when training is complete.

@@ -9,7 +9,7 @@ from spacy.training.loggers import console_logger_v3
 from spacy.util import resolve_dot_names
 from wasabi import table
 
-from ..pipeline.component import find_tagger
+from ..pipeline.loading import find_tagger
 
 LogStep = Callable[[Optional[Dict[str, Any]]], None]
 

@@ -19,7 +19,7 @@ from wasabi import table
 
 from spacy_lstm_tagger.formats.treebank import read_docs
 from spacy_lstm_tagger.pipeline.calibration import expected_calibration_error
-from spacy_lstm_tagger.pipeline.component import find_tagger, load_pipeline
+from spacy_lstm_tagger.pipeline.loading import find_tagger, load_pipeline
 
 SENTENCES_PER_PARAGRAPH = 10
 HEADS = {"pos": "UPOS", "tag": "XPOS", "morph": "FEATS"}
@@ -87,7 +87,7 @@ def calibration(nlp: Language, sentences: list[Doc]) -> Iterable[tuple[str, list
     )
     errors: dict[str, list[float]] = {head: [] for head in HEADS if tagger.label_data.get(head)}
     for temperatures in ({}, tagger.calibrate(fitted_on)):
-        tagger.cfg["temperatures"] = dict(temperatures)
+        tagger.temperatures = dict(temperatures)
         probabilities = tagger.predict_proba([eg.predicted for eg in measured_on])
         for head, values in errors.items():
             rows = numpy.concatenate([of_doc[head] for of_doc in probabilities])

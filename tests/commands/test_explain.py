@@ -3,7 +3,7 @@ import re
 import pytest
 
 from spacy_lstm_tagger.explain.explanation import explain
-from spacy_lstm_tagger.pipeline.component import load_pipeline
+from spacy_lstm_tagger.pipeline.loading import load_pipeline
 
 from ..conftest import ROOT
 

@@ -8,7 +8,7 @@ from spacy.tokens import Doc
 
 from spacy_lstm_tagger.explain.explanation import explain, order_units
 from spacy_lstm_tagger.explain.recurrence import QUANTITIES
-from spacy_lstm_tagger.pipeline.component import find_tagger
+from spacy_lstm_tagger.pipeline.loading import find_tagger
 
 from ..conftest import SENTENCES, SMALL_MODEL, make_pipeline
 
@@ -186,7 +186,7 @@ def test_before_training(trained):
 
 def test_before_training_with_other_labels_is_an_error(trained):
     other = make_pipeline()
-    other.get_pipe("lstm_tagger").cfg["labels"]["tag"] = ["X"]
+    other.get_pipe("lstm_tagger").label_scheme.labels["tag"] = ["X"]
     with pytest.raises(ValueError, match=r"other labels \(tag: 1"):
         explain(trained, "The dog", before=other)
 

@@ -13,7 +13,7 @@ from spacy.vocab import Vocab
 
 from spacy_lstm_tagger.annotation_layers import UPOS
 from spacy_lstm_tagger.formats.tagged_text import DOUBTFUL, FORMATS, UPOS_COLORS, render
-from spacy_lstm_tagger.pipeline.component import load_pipeline
+from spacy_lstm_tagger.pipeline.loading import load_pipeline
 
 from ..conftest import TEXTS
 from .test_conllu import read_conllu

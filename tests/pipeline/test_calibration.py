@@ -14,7 +14,8 @@ from spacy_lstm_tagger.pipeline.calibration import (
     refine_temperature,
     reliability,
 )
-from spacy_lstm_tagger.pipeline.loss import negative_log_likelihood, softmax
+from spacy_lstm_tagger.pipeline.loss import negative_log_likelihood
+from spacy_lstm_tagger.pipeline.probabilities import softmax
 
 from ..conftest import TEXTS, make_examples, make_pipeline
 
@@ -99,16 +100,16 @@ def test_evaluation_in_training_calibrates_and_any_other_does_not() -> None:
     tagger = nlp.get_pipe("lstm_tagger")
     examples = make_examples(nlp)
     nlp.evaluate(examples)
-    assert tagger.cfg["temperatures"] == {}
+    assert tagger.temperatures == {}
     (shim,) = tagger.model.shims
     averages = {(shim.id, name): weights.numpy() + 0.1 for name, weights in shim.module.state_dict().items()}
     with nlp.use_params(averages):
         nlp.evaluate(examples)
-        fitted = dict(tagger.cfg["temperatures"])
+        fitted = dict(tagger.temperatures)
         assert tagger.calibrate(make_examples(nlp)) == pytest.approx(fitted)
     assert set(fitted) == {"tag", "pos", "morph"}
     nlp.evaluate(make_examples(nlp, [{"words": ["Run"], "tags": ["NN"], "pos": ["NOUN"], "morphs": [""]}]))
-    assert tagger.cfg["temperatures"] == fitted
+    assert tagger.temperatures == fitted
 
 
 def test_temperatures_are_saved() -> None:
@@ -117,7 +118,7 @@ def test_temperatures_are_saved() -> None:
     tagger.calibrate(make_examples(nlp))
     other: Language = make_pipeline()
     other.from_bytes(nlp.to_bytes())
-    assert other.get_pipe("lstm_tagger").cfg["temperatures"] == tagger.cfg["temperatures"]
+    assert other.get_pipe("lstm_tagger").temperatures == tagger.temperatures
     docs = [nlp.make_doc(text) for text in TEXTS]
     for own, loaded in zip(tagger.predict_proba(docs), other.get_pipe("lstm_tagger").predict_proba(docs)):
         assert all((own[head] == loaded[head]).all() for head in own)
@@ -129,7 +130,7 @@ def test_new_labels_begin_without_temperatures() -> None:
     examples = make_examples(nlp)
     tagger.calibrate(examples)
     nlp.initialize(lambda: examples)
-    assert tagger.cfg["temperatures"] == {}
+    assert tagger.temperatures == {}
 
 
 def test_calibrating_with_nothing_changes_nothing() -> None:

@@ -6,8 +6,8 @@ import pytest
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
-from spacy_lstm_tagger.pipeline.component import find_tagger, load_pipeline
 from spacy_lstm_tagger.pipeline.confidence import USER_DATA_KEY, register_confidence
+from spacy_lstm_tagger.pipeline.loading import find_tagger, load_pipeline
 
 from ..conftest import TEXTS, make_pipeline
 

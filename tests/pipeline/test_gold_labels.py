@@ -1,5 +1,3 @@
-import json
-from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 import pytest
@@ -7,14 +5,12 @@ import spacy
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_lstm_tagger.annotation_layers import LAYERS, UPOS
+from spacy_lstm_tagger.annotation_layers import LAYERS
 from spacy_lstm_tagger.pipeline.gold_labels import (
     MISSING,
     collect_annotations,
     collect_labels,
     gold_targets,
-    label_values,
-    read_tag_map,
 )
 
 from ..conftest import SENTENCES, make_examples
@@ -92,16 +88,6 @@ def test_collect_labels_leaves_out_negative_labels(neg_prefix: str, expected: Li
     assert labels_of([eg], neg_prefix) == {"tag": expected}
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-def test_label_values_are_what_spacy_stores(layer: str) -> None:
-    nlp = spacy.blank("en")
-    doc = Doc(nlp.vocab, words=["a"] * len(LABELS[layer]))
-    for token, value in zip(doc, label_values(nlp.vocab, layer, LABELS[layer])):
-        doc_of_one = Doc(nlp.vocab, words=[token.text]).from_array([LAYERS[layer]], value.reshape(1, 1))
-        found = str(doc_of_one[0].morph) or "_" if layer == "morph" else getattr(doc_of_one[0], f"{layer}_")
-        assert found == LABELS[layer][token.i]
-
-
 GOLD: Dict[str, List[str]] = {
     "tags": ["DT", "NN", "NN", "", "VB"],
     "pos": ["DET", "NOUN", "NOUN", "", "VERB"],
@@ -177,38 +163,3 @@ def test_gold_targets_of_negative_labels_tell_the_wrong_label(prefix: str) -> No
 
 def test_gold_targets_prefer_a_label_that_looks_negative() -> None:
     assert gold_targets([make_example(["a"], tags=["!A"])], {"tag": ["A", "!A"]}, "!")["tag"].tolist() == [1]
-
-
-TAG_MAP = {"NN": "NOUN", "NNS": "NOUN", "日": "X"}
-
-
-def test_read_tag_map_inline() -> None:
-    assert read_tag_map(TAG_MAP) == TAG_MAP
-
-
-@pytest.mark.parametrize("to_setting", [str, Path])
-def test_read_tag_map_from_a_file(to_setting: Any, tmp_path: Path) -> None:
-    path = tmp_path / "tag_map.json"
-    path.write_text(json.dumps(TAG_MAP), encoding="utf8")
-    assert read_tag_map(to_setting(path)) == TAG_MAP
-
-
-@pytest.mark.parametrize("wrong", ["Noun", "", None, 1, ["NOUN"], "SPACE", "CONJ"])
-def test_read_tag_map_names_values_that_are_not_upos(wrong: Any) -> None:
-    with pytest.raises(ValueError, match="not UPOS tags: ") as error:
-        read_tag_map({"NN": wrong, "DT": "DET"})
-    named, use = str(error.value).split(". Use: ")
-    assert named.endswith(f": {wrong!r}")
-    assert use == ", ".join(UPOS) + "."
-
-
-@pytest.mark.parametrize("content", ['["NOUN"]', '"NOUN"', "null"])
-def test_read_tag_map_wants_an_object(content: str, tmp_path: Path) -> None:
-    path = tmp_path / "tag_map.json"
-    path.write_text(content, encoding="utf8")
-    with pytest.raises(ValueError, match=r"tag_map .*tag_map\.json must be a JSON object"):
-        read_tag_map(str(path))
-
-
-def test_upos_are_the_17_of_universal_dependencies() -> None:
-    assert " ".join(UPOS) == "ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_lstm_tagger.pipeline.label_combinations import Combinations, collect_combinations
-from spacy_lstm_tagger.pipeline.loss import softmax
+from spacy_lstm_tagger.pipeline.probabilities import softmax
 
 from ..conftest import SENTENCES, make_examples, make_pipeline
 
@@ -79,4 +79,8 @@ def test_combinations_are_saved():
     text = " ".join(word for eg in make_examples(nlp) for word in (token.text for token in eg.reference))
     tags = [[(token.tag_, token.pos_, str(token.morph)) for token in pipeline(text)] for pipeline in (nlp, again)]
     assert tags[0] == tags[1]
-    assert nlp.get_pipe("lstm_tagger").cfg["combinations"] == again.get_pipe("lstm_tagger").cfg["combinations"] != []
+    assert (
+        nlp.get_pipe("lstm_tagger").label_scheme.combinations
+        == again.get_pipe("lstm_tagger").label_scheme.combinations
+        != []
+    )

@@ -7,7 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from thinc.api import SequenceCategoricalCrossentropy
 
 from spacy_lstm_tagger.pipeline.gold_labels import MISSING
-from spacy_lstm_tagger.pipeline.loss import negative_log_likelihood, softmax
+from spacy_lstm_tagger.pipeline.loss import negative_log_likelihood
+from spacy_lstm_tagger.pipeline.probabilities import softmax
 
 N_LABELS = 5
 LABELS = [f"label{i}" for i in range(N_LABELS)]

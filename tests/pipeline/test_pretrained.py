@@ -8,7 +8,7 @@ import srsly
 from spacy.tokens import Doc
 
 from spacy_lstm_tagger.pipeline import component
-from spacy_lstm_tagger.pipeline.component import load_pipeline
+from spacy_lstm_tagger.pipeline.loading import load_pipeline
 from spacy_lstm_tagger.shipped import PRETRAINED, pretrained_directory
 
 from ..conftest import TEXTS, make_examples

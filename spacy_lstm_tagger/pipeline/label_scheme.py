@@ -1,0 +1,135 @@
+"""The labels of a tagger: their columns in the logits, and what spaCy stores for them in tokens."""
+
+from itertools import accumulate
+from pathlib import Path
+from typing import Dict, List, Mapping, Optional, Sequence, Union
+
+import numpy
+import srsly
+from spacy.parts_of_speech import IDS as UPOS_IDS
+from spacy.vocab import Vocab
+
+from ..annotation_layers import LAYERS, UPOS, WHITESPACE
+from .label_combinations import Combinations
+
+# The labels of each layer, in the order of the head's columns.
+Labels = Dict[str, List[str]]
+TagMap = Union[Mapping[str, str], str]
+
+
+class LabelScheme:
+    """The labels of each head, their combinations, and the UPOS tags that follow from fine-grained tags.
+
+    A head's index of a label is its column in that head's logits. The logits of all heads stand side by side, in the
+    order of LAYERS; in training, those of several members and samples follow each other.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        labels: Mapping[str, Sequence[str]],
+        combinations: Sequence[int] = (),
+        *,
+        tag_map: Optional[TagMap] = None,
+        consistent: bool = True,
+    ) -> None:
+        """Set up the labels, and add them to the vocab.
+
+        vocab (Vocab): The vocab of the docs that are annotated.
+        labels (Mapping[str, Sequence[str]]): The labels of each head; a layer without labels has no head.
+        combinations (Sequence[int]): The combinations of labels that occur, as `collect_combinations` returns them.
+        tag_map (Optional[TagMap]): The UPOS tag of each fine-grained tag, used where there is no head for UPOS.
+        consistent (bool): Whether a token only gets labels that occur together.
+        """
+        self.labels: Labels = {layer: list(labels[layer]) for layer in LAYERS if labels.get(layer)}
+        self.combinations = list(combinations)
+        # The fine-grained tags that a UPOS tag follows from.
+        self._mapped_tags = self.labels.get("tag", []) if tag_map is not None and "pos" not in self.labels else []
+        # The path of a map is only read when it is needed: a saved tagger has its own map, and the file may be gone.
+        self.tag_map: Optional[Dict[str, str]] = None
+        if tag_map is not None and (self._mapped_tags or isinstance(tag_map, Mapping)):
+            self.tag_map = read_tag_map(tag_map)
+
+        ends = list(accumulate(self.n_labels.values()))
+        self._columns = [slice(start, end) for start, end in zip([0, *ends], ends)]
+        self._combinations = Combinations(combinations if consistent else [], list(self.n_labels.values()))
+        # What spaCy stores for each label; the last value, at index -1, is that of whitespace.
+        names = {layer: [*of_head, WHITESPACE[layer]] for layer, of_head in self.labels.items()}
+        if self._mapped_tags:
+            names["pos"] = [*((self.tag_map or {}).get(tag, "X") for tag in self._mapped_tags), WHITESPACE["pos"]]
+        self._values = {layer: label_values(vocab, layer, of_layer) for layer, of_layer in names.items()}
+
+    @property
+    def n_labels(self) -> Dict[str, int]:
+        """RETURNS (Dict[str, int]): The number of each head's labels."""
+        return {layer: len(labels) for layer, labels in self.labels.items()}
+
+    @property
+    def attributes(self) -> List[int]:
+        """RETURNS (List[int]): The attributes of a token that get a label, in the order of `to_values`."""
+        return [LAYERS[layer] for layer in self._values]
+
+    @property
+    def unmapped_tags(self) -> List[str]:
+        """RETURNS (List[str]): The fine-grained tags that need a UPOS tag and have none in the tag map."""
+        return [tag for tag in self._mapped_tags if tag not in (self.tag_map or {})]
+
+    def split_heads(self, logits: numpy.ndarray) -> List[numpy.ndarray]:
+        """RETURNS (List[numpy.ndarray]): Each head's logits, shape (n_tokens, n_labels of the head)."""
+        return [logits[:, columns] for columns in self._columns]
+
+    def split_members(self, logits: numpy.ndarray) -> List[List[numpy.ndarray]]:
+        """RETURNS (List[List[numpy.ndarray]]): Each head's logits, for each member and sample of training."""
+        members = numpy.split(logits, logits.shape[1] // self._columns[-1].stop, axis=1)
+        return [self.split_heads(member) for member in members]
+
+    def choose(self, logits: List[numpy.ndarray]) -> numpy.ndarray:
+        """Find each token's likeliest labels that occur together.
+
+        logits (List[numpy.ndarray]): Each head's logits. Those of tokens whose likeliest labels do not occur together
+            are changed in place, see `Combinations.reconcile`.
+        RETURNS (numpy.ndarray): The labels' indices, int64, shape (n_tokens, n_heads).
+        """
+        return self._combinations.reconcile(logits)
+
+    def to_values(self, indices: numpy.ndarray) -> numpy.ndarray:
+        """Find what spaCy stores in tokens for their labels.
+
+        indices (numpy.ndarray): The labels' indices, -1 for whitespace. Shape (n_tokens, n_heads).
+        RETURNS (numpy.ndarray): The values of `attributes`, heads first. uint64, shape (n_tokens, n_attributes).
+        """
+        columns = dict(zip(self.labels, indices.T))
+        # Where there is no head for UPOS, the tag map gives one for each fine-grained tag.
+        return numpy.array([values[columns.get(layer, columns.get("tag"))] for layer, values in self._values.items()]).T
+
+
+def label_values(vocab: Vocab, layer: str, labels: Sequence[str]) -> numpy.ndarray:
+    """Find what spaCy stores in a token for each label, and add it to the vocab.
+
+    vocab (Vocab): The vocab.
+    layer (str): "tag", "pos" or "morph".
+    labels (Sequence[str]): Labels of that layer.
+    RETURNS (numpy.ndarray): uint64, shape (n_labels,).
+    """
+    if layer == "pos":
+        values = [UPOS_IDS[label] for label in labels]
+    elif layer == "morph":
+        values = [vocab.morphology.add(label) for label in labels]
+    else:
+        values = [vocab.strings.add(label) for label in labels]
+    return numpy.asarray(values, dtype="uint64")
+
+
+def read_tag_map(tag_map: TagMap) -> Dict[str, str]:
+    """Read and check a map from fine-grained tags to UPOS tags.
+
+    tag_map (TagMap): The map, or the path of a JSON file that holds it.
+    RETURNS (Dict[str, str]): The map. Raises a ValueError for values that are not UPOS tags.
+    """
+    mapping = srsly.read_json(tag_map) if isinstance(tag_map, (str, Path)) else tag_map
+    if not isinstance(mapping, Mapping):
+        raise ValueError(f'tag_map {tag_map} must be a JSON object such as {{"NN": "NOUN"}}, not {mapping!r:.80}.')
+    wrong = sorted({repr(value) for value in mapping.values() if value not in UPOS})
+    if wrong:
+        raise ValueError(f"tag_map has values that are not UPOS tags: {', '.join(wrong)}. Use: {', '.join(UPOS)}.")
+    return dict(mapping)

@@ -1,0 +1,34 @@
+"""Loading a pipeline, and finding the LSTM tagger in it."""
+
+from pathlib import Path
+from typing import Union
+
+from spacy import util
+from spacy.language import Language
+
+from ..shipped import PRETRAINED
+from .component import LSTMTaggerPipe
+
+
+def load_pipeline(model: Union[str, Path], *, store_confidence: bool = False) -> Language:
+    """Load a pipeline that has an LSTM tagger.
+
+    model (Union[str, Path]): Its directory or package, or the name of a tagger that ships with this package.
+    store_confidence (bool): Whether the tagger stores its labels' probabilities in docs.
+    RETURNS (Language): The pipeline. Raises a ValueError if it has no LSTM tagger.
+    """
+    if model in PRETRAINED and not Path(model).exists():
+        nlp = util.get_lang_class(str(model))()
+        nlp.add_pipe("lstm_tagger", config={"pretrained": model})
+    else:
+        nlp = util.load_model(model)
+    find_tagger(nlp).store_confidence = store_confidence
+    return nlp
+
+
+def find_tagger(nlp: Language) -> LSTMTaggerPipe:
+    """RETURNS (LSTMTaggerPipe): The pipeline's LSTM tagger. Raises a ValueError if there is none."""
+    for _, pipe in nlp.pipeline:
+        if isinstance(pipe, LSTMTaggerPipe):
+            return pipe
+    raise ValueError(f"The pipeline has no component of the factory 'lstm_tagger', only: {nlp.pipe_names}.")

@@ -1,0 +1,109 @@
+"""From the logits of tokens to labels and probabilities of docs, and from there into the docs."""
+
+from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
+
+import numpy
+from spacy.tokens import Doc
+
+from ..ragged import split
+from .confidence import CONFIDENCE_LAYERS, keep_confidence
+from .label_scheme import LabelScheme
+from .probabilities import highest_probability, softmax
+from .token_attributes import get_attributes, set_attributes
+
+
+class Scored(NamedTuple):
+    """What the network computed for some tokens of a batch of docs.
+
+    tokens (numpy.ndarray): Their numbers, counted over all docs. int64, shape (n_tokens,).
+    logits (List[numpy.ndarray]): Each head's logits, float32, shape (n_tokens, n_labels).
+    labels (numpy.ndarray): The likeliest labels' indices that occur together. int64, shape (n_tokens, n_heads).
+    """
+
+    tokens: numpy.ndarray
+    logits: List[numpy.ndarray]
+    labels: numpy.ndarray
+
+
+class Prediction(NamedTuple):
+    """The labels predicted for one doc.
+
+    labels (numpy.ndarray): For each token and head the label's index, -1 for whitespace. int64, shape
+        (n_tokens, n_heads).
+    confidence (Optional[numpy.ndarray]): The labels' probabilities, if they are stored; NaN where there is none.
+        float32, same shape.
+    """
+
+    labels: numpy.ndarray
+    confidence: Optional[numpy.ndarray]
+
+
+def predict_labels(
+    docs: Sequence[Doc],
+    scored: Iterable[Scored],
+    scheme: LabelScheme,
+    temperatures: Optional[Mapping[str, float]],
+) -> List[Prediction]:
+    """Find the labels of docs.
+
+    docs (Sequence[Doc]): The docs.
+    scored (Iterable[Scored]): Their tokens, without whitespace.
+    scheme (LabelScheme): The labels.
+    temperatures (Optional[Mapping[str, float]]): The temperatures of heads, 1 by default; None for no confidences.
+    RETURNS (List[Prediction]): The labels of each doc.
+    """
+    labels = numpy.full((sum(map(len, docs)), len(scheme.labels)), -1, dtype="int64")
+    confidence = None if temperatures is None else numpy.full(labels.shape, numpy.nan, dtype="float32")
+    for tokens, logits, chosen in scored:
+        labels[tokens] = chosen
+        if temperatures is not None and confidence is not None:
+            for head, (layer, of_head) in enumerate(zip(scheme.labels, logits)):
+                if layer in CONFIDENCE_LAYERS:
+                    confidence[tokens, head] = highest_probability(of_head, temperatures.get(layer, 1.0))
+    confidences = [None] * len(docs) if confidence is None else split(confidence, map(len, docs))
+    return [Prediction(*pair) for pair in zip(split(labels, map(len, docs)), confidences)]
+
+
+def predict_probabilities(
+    docs: Sequence[Doc], scored: Iterable[Scored], scheme: LabelScheme, temperatures: Mapping[str, float]
+) -> List[Dict[str, numpy.ndarray]]:
+    """Find the probabilities of all labels.
+
+    docs (Sequence[Doc]): The docs.
+    scored (Iterable[Scored]): Their tokens, without whitespace, whose labels are all equally likely.
+    scheme (LabelScheme): The labels.
+    temperatures (Mapping[str, float]): The temperatures of heads, 1 by default.
+    RETURNS (List[Dict[str, numpy.ndarray]]): For each doc and head, float32, shape (n_tokens, n_labels).
+    """
+    n_tokens = sum(map(len, docs))
+    probabilities = {
+        layer: numpy.full((n_tokens, n_labels), 1 / n_labels, dtype="float32")
+        for layer, n_labels in scheme.n_labels.items()
+    }
+    for tokens, logits, _ in scored:
+        for (layer, rows), of_head in zip(probabilities.items(), logits):
+            rows[tokens] = softmax(of_head / temperatures.get(layer, 1.0))
+    by_doc = zip(*(split(rows, map(len, docs)) for rows in probabilities.values()))
+    return [dict(zip(probabilities, rows)) for rows in by_doc]
+
+
+def set_predictions(
+    docs: Sequence[Doc], predictions: Sequence[Prediction], scheme: LabelScheme, *, overwrite: bool
+) -> None:
+    """Set labels and confidences in docs.
+
+    docs (Sequence[Doc]): The docs, at least one.
+    predictions (Sequence[Prediction]): Their labels.
+    scheme (LabelScheme): The labels.
+    overwrite (bool): Whether to replace labels that the docs have. A label that was not replaced has no confidence.
+    """
+    own = values = scheme.to_values(numpy.concatenate([prediction.labels for prediction in predictions]))
+    if not overwrite:
+        current = get_attributes(docs, scheme.attributes)
+        values = numpy.where(current == 0, own, current)
+    set_attributes(docs, scheme.attributes, values)
+    confidences = [prediction.confidence for prediction in predictions if prediction.confidence is not None]
+    if confidences:
+        is_own = (values == own)[:, : len(scheme.labels)]
+        by_head = numpy.where(is_own, numpy.concatenate(confidences), numpy.nan).T
+        keep_confidence(docs, dict(zip(scheme.labels, by_head)))
