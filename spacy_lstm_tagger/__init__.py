@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, List
 
 if TYPE_CHECKING:
     from .explain import explain
-    from .pipeline.component import load_pipeline
+    from .pipeline.loading import load_pipeline
 
     __version__: str
 
@@ -31,7 +31,7 @@ def __getattr__(name: str) -> Any:
     if name == "__version__":
         return import_module("importlib.metadata").version("spacy-lstm-tagger")
     if name == "load_pipeline":
-        return import_module(".pipeline.component", __name__).load_pipeline
+        return import_module(".pipeline.loading", __name__).load_pipeline
     if name == "explain":
         # The package, which can be called: Python sets the name to it whenever a module in it is imported.
         return import_module(".explain", __name__)
