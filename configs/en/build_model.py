@@ -243,7 +243,7 @@ def average(pipelines: Sequence[Path], dev_path: Path) -> Language:
     weights = [get_network(find_tagger(other).model).state_dict() for other in (nlp, *others)]
     mean = {name: torch.stack([each[name] for each in weights]).mean(dim=0) for name in weights[0]}
     get_network(tagger.model).load_state_dict(mean)
-    tagger.calibrate(create_treebank_v1(dev_path, gold_preproc=True)(nlp))
+    tagger.calibrate(create_treebank_v1(dev_path, multiword="split", gold_preproc=True)(nlp))
     return nlp
 
 

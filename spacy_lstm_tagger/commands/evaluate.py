@@ -55,7 +55,7 @@ def evaluate(
     RETURNS (Dict[str, LayerScores]): Scores of each annotated layer: "pos", "tag", "morph".
     """
     nlp = load_pipeline(model)
-    read = create_treebank_v1(data_path, format, gold_preproc=True)
+    read = create_treebank_v1(data_path, format, multiword="split", gold_preproc=True)
     examples = list(show_progress(read(nlp), unit=" sentences"))
     judgements = judge_words(nlp, show_progress(examples, unit=" sentences"))
     if report is not None:

@@ -190,6 +190,8 @@ def _hold_out(docs: List[Doc], source: Path, directory: Path, seed: int) -> Tupl
     directory.mkdir(parents=True, exist_ok=True)
     for path, held_out in zip(paths, (False, True)):
         part = [doc for i, doc in enumerate(docs) if (i in drawn) == held_out]
-        DocBin(docs=part, attrs=["ORTH", "SPACY", "SENT_START", *(name.upper() for name in LAYERS)]).to_disk(path)
+        DocBin(
+            docs=part, attrs=["ORTH", "SPACY", "SENT_START", *(name.upper() for name in LAYERS)], store_user_data=True
+        ).to_disk(path)
     msg.info(f"Holding out {n_dev:,} of {len(docs):,} sentences to choose the best model by: {paths[1]}")
     return paths

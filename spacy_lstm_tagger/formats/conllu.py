@@ -3,11 +3,12 @@
 import re
 import unicodedata
 from pathlib import Path
-from typing import Callable, Dict, Iterable, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Sequence, Tuple
 
 from spacy.tokens import Doc, Token
 
 from ..annotation_layers import UPOS
+from .multiword_tokens import MultiwordToken
 from .sentence import Sentence, blocks
 
 COLUMNS = 10
@@ -15,14 +16,16 @@ FEATS = re.compile(r"[^\s=|]+=[^\s=|]+(\|[^\s=|]+=[^\s=|]+)*")
 
 
 def read_conllu(text: str, file: Path) -> Iterator[Sentence]:
-    """Read CoNLL-U. A multiword token is read as its words, and empty nodes are left out.
+    """Read CoNLL-U. A sentence has the words of its multiword tokens, and empty nodes are left out.
 
     text (str): The file's content.
     file (Path): The file's name, for errors.
     YIELDS (Sentence): The sentences. Raises a ValueError that names file and line.
     """
     for block in blocks(text):
-        words: List[Tuple[str, bool, str, str, str]] = []
+        words: List[Tuple[Any, ...]] = []
+        heads: List[int] = []
+        tokens: List[Tuple[int, int, str]] = []
         last_of_token, space_after_token = 0, True
         for number, line in block:
             if line.startswith("#"):
@@ -33,10 +36,16 @@ def read_conllu(text: str, file: Path) -> Iterator[Sentence]:
                 raise ValueError(
                     f"{place}: CoNLL-U has {COLUMNS} columns separated by tabs, not {len(columns)}: {line!r:.60}"
                 )
-            identifier, form, _, upos, xpos, feats, _, _, _, misc = columns
+            identifier, form, _, upos, xpos, feats, head, _, _, misc = columns
             space_after = "SpaceAfter=No" not in misc.split("|")
             if re.fullmatch(r"\d+-\d+", identifier):
-                last_of_token, space_after_token = int(identifier.split("-")[1]), space_after
+                first, last_of_token = map(int, identifier.split("-"))
+                if not len(words) + 1 == first <= last_of_token:
+                    raise ValueError(
+                        f"{place}: the token must begin with word {len(words) + 1}, not {identifier!r:.20}."
+                    )
+                tokens.append((first - 1, last_of_token, form))
+                space_after_token = space_after
                 continue
             if re.fullmatch(r"\d+\.\d+", identifier):
                 continue
@@ -51,9 +60,29 @@ def read_conllu(text: str, file: Path) -> Iterator[Sentence]:
                 raise ValueError(f"{place}: FEATS must look like 'Case=Nom|Number=Sing' or '_', not {feats!r:.60}.")
             if position <= last_of_token:
                 space_after = space_after_token and position == last_of_token
+            heads.append(int(head) if head.isascii() and head.isdigit() else 0)
             words.append((form, space_after, "" if xpos == "_" else xpos, "" if upos == "_" else upos, feats))
+        if tokens and tokens[-1][1] > len(words):
+            raise ValueError(f"{place}: the sentence ends within the multiword token {tokens[-1][2]!r:.60}.")
         if words:
-            yield Sentence(*(list(column) for column in zip(*words)))
+            multiword = [MultiwordToken(*token, _find_root(heads, *token[:2])) for token in tokens]
+            forms, spaces, tags, pos, morphs = (list(column) for column in zip(*words))
+            yield Sentence(forms, spaces, tags, pos, morphs, multiword)
+
+
+def _find_root(heads: Sequence[int], start: int, end: int) -> int:
+    """Which of some words of a sentence is nearest to its root; of several, the first.
+
+    heads (Sequence[int]): For each word its head's number, which counts from 1, or 0 if it has none.
+    """
+
+    def depth(word: int) -> int:
+        n_steps = 0
+        while 0 < heads[word] <= len(heads) and n_steps <= len(heads):
+            word, n_steps = heads[word] - 1, n_steps + 1
+        return n_steps
+
+    return min(range(start, end), key=depth)
 
 
 def render_conllu(docs: Iterable[Doc], misc: Callable[[Token], Iterable[str]] = lambda token: ()) -> Iterator[str]:

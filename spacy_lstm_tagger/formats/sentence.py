@@ -1,11 +1,12 @@
 """An annotated sentence, which every text format is read into."""
 
-from typing import Iterator, List, NamedTuple, Optional, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from ..annotation_layers import NO_FEATS
+from .multiword_tokens import MULTIWORD_TOKENS, MultiwordToken
 
 
 class Sentence(NamedTuple):
@@ -16,6 +17,7 @@ class Sentence(NamedTuple):
     tags (Optional[List[str]]): Fine-grained tags (XPOS).
     pos (Optional[List[str]]): UPOS tags.
     morphs (Optional[List[str]]): Morphological features (FEATS).
+    multiword_tokens (Sequence[MultiwordToken]): Tokens of the text that are several words, in their order.
     """
 
     words: List[str]
@@ -23,6 +25,7 @@ class Sentence(NamedTuple):
     tags: Optional[List[str]] = None
     pos: Optional[List[str]] = None
     morphs: Optional[List[str]] = None
+    multiword_tokens: Sequence[MultiwordToken] = ()
 
 
 def to_doc(sentence: Sentence, vocab: Vocab) -> Doc:
@@ -32,8 +35,10 @@ def to_doc(sentence: Sentence, vocab: Vocab) -> Doc:
     vocab (Vocab): The doc's vocab.
     RETURNS (Doc): The doc.
     """
+    user_data = {MULTIWORD_TOKENS: [list(token) for token in sentence.multiword_tokens]}
     return Doc(
         vocab,
+        user_data=user_data if sentence.multiword_tokens else None,
         words=sentence.words,
         spaces=sentence.spaces,
         tags=sentence.tags,

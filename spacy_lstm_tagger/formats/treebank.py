@@ -4,7 +4,7 @@ import itertools
 import json
 import re
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, Optional
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional
 
 from spacy.attrs import POS
 from spacy.errors import Errors
@@ -16,6 +16,8 @@ from spacy.vocab import Vocab
 
 from ..annotation_layers import UPOS_IDS
 from .conllu import read_conllu
+from .multiword_tokens import merge_as_tokenized, merge_multiword_tokens
+from .raw_text import make_raw_example
 from .sentence import lines, to_doc
 from .word_tag_pairs import is_pair, read_json, read_jsonl, read_text, read_tsv
 
@@ -23,11 +25,14 @@ SUFFIXES = (".conllu", ".spacy", ".txt", ".tsv", ".json", ".jsonl")
 # DocBin is compressed. The first header is not printable, the other two are not UTF-8.
 ZLIB_HEADERS = (b"\x78\x01", b"\x78\x9c", b"\x78\xda")
 UPOS_VALUES = set(UPOS_IDS.values())
+MULTIWORD = ("both", "split", "whole")
 
 
 def create_treebank_v1(
     path: Optional[Path],
     format: Optional[str] = None,
+    multiword: str = "both",
+    raw_text: bool = False,
     gold_preproc: bool = False,
     max_length: int = 0,
     limit: int = 0,
@@ -37,6 +42,11 @@ def create_treebank_v1(
 
     path (Optional[Path]): A file, or a directory of them.
     format (Optional[str]): One of `FORMATS`. None: detected from the content.
+    multiword (str): How multiword tokens are read, such as French `du` for `de` and `le`. "split": as their words.
+        "whole": as one token each. "both": each sentence with its words and, if the pipeline's tokenizer leaves any
+        multiword token of it whole, a second time with these whole; without gold_preproc only in this way.
+    raw_text (bool): Whether to read each sentence once more as text, with the tokens of the pipeline's tokenizer. The
+        component's scores of these are `raw_tag_f`, `raw_pos_f` and `raw_morph_f`.
     gold_preproc (bool): Whether to keep the file's words and sentences, instead of running the tokenizer.
     max_length (int): Longest doc, in tokens; longer ones are split into sentences. 0: no limit.
     limit (int): How many docs are read. 0: no limit.
@@ -45,15 +55,27 @@ def create_treebank_v1(
     """
     if path is None:
         raise ValueError(Errors.E913)
+    if multiword not in MULTIWORD:
+        raise ValueError(f"multiword must be one of {', '.join(MULTIWORD)}, not {multiword!r}.")
     corpus = Corpus(path, gold_preproc=gold_preproc, max_length=max_length, augmenter=augmenter or dont_augment)
 
     def read(nlp: Language) -> Iterator[Example]:
-        docs = itertools.islice(read_docs(path, nlp.vocab, format), limit or None)
         make_examples = corpus.make_examples_gold_preproc if gold_preproc else corpus.make_examples
-        for eg in make_examples(nlp, docs):
-            yield from corpus.augmenter(nlp, eg)
+        for doc in itertools.islice(read_docs(path, nlp.vocab, format), limit or None):
+            for eg in make_examples(nlp, _vary(doc, nlp, multiword, gold_preproc)):
+                yield from corpus.augmenter(nlp, eg)
+            if raw_text:
+                yield make_raw_example(doc, nlp)
 
     return read
+
+
+def _vary(doc: Doc, nlp: Language, multiword: str, gold_preproc: bool) -> List[Doc]:
+    """The doc with its multiword tokens as the settings want them."""
+    if multiword != "both":
+        return [merge_multiword_tokens(doc) if multiword == "whole" else doc]
+    merged = merge_as_tokenized(doc, nlp.make_doc)
+    return [doc, merged] if gold_preproc and merged is not doc else [merged]
 
 
 def read_docs(path: Path, vocab: Vocab, format: Optional[str] = None) -> Iterator[Doc]:

@@ -1,30 +1,77 @@
 """The scores of the component, as `nlp.evaluate` and training report them."""
 
-from typing import Any, Callable, Dict, Iterable
+from typing import Any, Callable, Dict, Iterable, List
 
-from spacy.scorer import Scorer
+from spacy.scorer import PRFScore, Scorer
+from spacy.tokens import Doc, Token
 from spacy.training import Example
+
+from ..annotation_layers import LAYERS
+from ..formats.raw_text import is_raw_text
 
 
 def lstm_tagger_score(examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
     """Score fine-grained tags, coarse-grained tags and morphology.
 
     examples (Iterable[Example]): The examples.
-    RETURNS (Dict[str, Any]): `tag_acc`, `pos_acc`, `morph_acc`, `morph_per_feat` and micro averages of the last.
+    RETURNS (Dict[str, Any]): `tag_acc`, `pos_acc`, `morph_acc`, `morph_per_feat` and micro averages of the last, as
+        spaCy's own taggers have them. Examples of raw text, which `spacy-lstm-tagger.Treebank.v1` makes, are scored by
+        themselves, see `score_raw_text`.
     """
 
     def morph_key(token: Any, attr: str) -> int:
         return int(getattr(token, attr).key)
 
     examples = list(examples)
-    return {
-        **Scorer.score_token_attr(examples, "tag", **kwargs),
-        **Scorer.score_token_attr(examples, "pos", **kwargs),
-        **Scorer.score_token_attr(examples, "morph", getter=morph_key, **kwargs),
-        **Scorer.score_token_attr_per_feat(examples, "morph", getter=morph_key, **kwargs),
+    raw = [eg for eg in examples if is_raw_text(eg)]
+    on_given_words = [eg for eg in examples if not is_raw_text(eg)]
+    scores = {
+        **Scorer.score_token_attr(on_given_words, "tag", **kwargs),
+        **Scorer.score_token_attr(on_given_words, "pos", **kwargs),
+        **Scorer.score_token_attr(on_given_words, "morph", getter=morph_key, **kwargs),
+        **Scorer.score_token_attr_per_feat(on_given_words, "morph", getter=morph_key, **kwargs),
     }
+    for layer, score in score_raw_text(raw).items():
+        scores[f"raw_{layer}_f"] = score.fscore
+    return scores
+
+
+def score_raw_text(examples: Iterable[Example]) -> Dict[str, PRFScore]:
+    """Score labels of the tokenizer's tokens by those of the treebank's.
+
+    A token is right if it has the same characters of the text as one of the treebank, and the same label. Source: the
+    CoNLL 2018 shared task, https://universaldependencies.org/conll18/evaluation.html
+
+    examples (Iterable[Example]): Examples whose docs have the same text.
+    RETURNS (Dict[str, PRFScore]): Precision, recall and F-score of each layer that is annotated.
+    """
+    scores = {layer: PRFScore() for layer in LAYERS}
+    for eg in examples:
+        gold = {(token.idx, len(token)): token for token in _words(eg.reference)}
+        predicted = {(token.idx, len(token)): token for token in _words(eg.predicted)}
+        for layer, score in scores.items():
+            labels = {span: _label(token, layer) for span, token in gold.items()}
+            unknown = {span for span, label in labels.items() if not label}
+            right = sum(
+                span in predicted and _label(predicted[span], layer) == label for span, label in labels.items() if label
+            )
+            score.tp += right
+            score.fn += len(labels) - len(unknown) - right
+            score.fp += len(predicted.keys() - unknown) - right
+    return {layer: score for layer, score in scores.items() if score.tp + score.fn}
 
 
 def make_lstm_tagger_scorer() -> Callable[..., Dict[str, Any]]:
     """RETURNS (Callable): The component's scorer."""
     return lstm_tagger_score
+
+
+def _words(doc: Doc) -> List[Token]:
+    return [token for token in doc if not token.is_space]
+
+
+def _label(token: Token, layer: str) -> str:
+    """The label as text, "" if there is none; of features, "_" if there are none of them."""
+    if layer == "morph":
+        return (str(token.morph) or "_") if token.has_morph() else ""
+    return token.tag_ if layer == "tag" else token.pos_

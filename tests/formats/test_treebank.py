@@ -354,7 +354,7 @@ def test_error_in_a_directory_names_the_file(write: Any, tmp_path: Path) -> None
 
 
 def make_reader(write: Any, **options: Any) -> Callable[[Language], Iterator[Example]]:
-    return create_treebank_v1(write(CONLLU), **options)
+    return create_treebank_v1(write(CONLLU), **{"multiword": "split", **options})
 
 
 def words_of(docs: Any) -> List[List[str]]:
