@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List, NamedTuple
 import pytest
 import spacy
 import torch
+from hypothesis import HealthCheck, settings
 from spacy.cli import app
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -16,6 +17,10 @@ from spacy.util import registry
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).parent.parent
+
+# No test asserts a time.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 # A network that trains in a second and has every option of the real ones.
 SMALL_MODEL: Dict[str, Any] = {

@@ -152,7 +152,7 @@ COVERED = {
 
 @pytest.mark.parametrize("what", list(COVERED))
 def test_any_text_has_it_all(nlp, what):
-    one = settings(ANY, max_examples=2000, phases=[Phase.generate])
+    one = settings(ANY, max_examples=2000, phases=[Phase.generate], derandomize=True)
     find(plans, lambda plan: COVERED[what](plan, make_doc(nlp, plan)), settings=one)
 
 
