@@ -26,6 +26,7 @@ from ..shipped import DEFAULT_MODEL, pretrained_directory
 from . import serialization, storage
 from .calibration import fit_temperatures
 from .confidence import register_confidence
+from .credits import add_credits
 from .gold_labels import collect_annotations, collect_labels, gold_targets
 from .label_combinations import collect_combinations
 from .label_scheme import Labels, LabelScheme, TagMap, read_tag_map
@@ -65,6 +66,8 @@ def make_lstm_tagger(
     pretrained: Optional[str],
 ) -> "LSTMTaggerPipe":
     """Make an LSTM tagger. See `LSTMTaggerPipe` for the settings."""
+    if pretrained is not None:
+        add_credits(nlp, pretrained)
     return LSTMTaggerPipe(
         nlp.vocab,
         model,

@@ -3,7 +3,7 @@
 import hashlib
 from math import inf
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Mapping, Optional, TypeVar
+from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Sequence, TypeVar
 
 import srsly
 from spacy.vocab import Vocab
@@ -97,10 +97,31 @@ def read_parts(path: Path, exclude: Iterable[str]) -> Dict[str, bytes]:
     missing = [name for name in names if not (path / name).is_file()]
     if missing:
         raise FileNotFoundError(f"{path} is not a whole model of lstm_tagger: {', '.join(missing)} missing.")
-    outside = [name for name in names if path.resolve() not in (path / name).resolve().parents]
-    if outside:
-        raise ValueError(f"{path}: {', '.join(outside)} is a link out of this directory. Put a copy of the file there.")
+    _check_links(path, [name for name in names if path.resolve() not in (path / name).resolve().parents])
     return {name: (path / name).read_bytes() for name in names}
+
+
+def _check_links(path: Path, linked: Sequence[str]) -> None:
+    """Raise an error unless each link out of the directory leads to the very file that was saved.
+
+    Installers and caches put links in the place of files. In an archive of a stranger, a link could name any file of
+    the machine, but not its checksum.
+    """
+    # A file of size 0 can be one of the system's, which may be read without end.
+    wrong = [name for name in linked if not (path / name).stat().st_size]
+    if linked and not wrong:
+        try:
+            cfg = _load_cfg((path / CFG).read_bytes())
+            digests = cfg.pop("sha256")
+            found = {name: _digest(_to_json(cfg) if name == CFG else (path / name).read_bytes()) for name in linked}
+            wrong = [name for name in linked if digests[name] != found[name]]
+        except Exception:  # whatever the file is that a link leads to
+            wrong = list(linked)
+    if wrong:
+        raise ValueError(
+            f"{path}: {', '.join(wrong)} is a link out of this directory, to a file without the SHA-256 that '{CFG}' "
+            "gives. Put a copy of the right file there."
+        )
 
 
 def _parse(

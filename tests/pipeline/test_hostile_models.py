@@ -290,13 +290,32 @@ def test_model_without_checksums_loads(trained_path, tmp_path):
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_link_out_of_the_directory_is_refused(trained_path, tmp_path, name):
+def test_link_to_the_file_that_was_saved_is_followed(trained_path, tmp_path, name):
     path = tmp_path / "model"
     shutil.copytree(trained_path / "lstm_tagger", path)
-    shutil.move(path / name, tmp_path / name)
-    (path / name).symlink_to(tmp_path / name)
-    with pytest.raises(ValueError, match=f"{re.escape(name)} is a link out of this directory"):
+    shutil.move(path / name, tmp_path / "blob")
+    (path / name).symlink_to(Path("..") / "blob")
+    nlp = make_pipeline_to_load_into()
+    nlp.get_pipe("lstm_tagger").from_disk(path, exclude=["vocab"])
+    assert summary(nlp) == summary(spacy.load(trained_path))
+
+
+@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("target", ["a secret", "an empty file", "a file without checksum"])
+def test_link_to_another_file_is_refused(trained_path, tmp_path, name, target):
+    path, linked = tmp_path / "model", tmp_path / "linked"
+    shutil.copytree(trained_path / "lstm_tagger", path)
+    contents = {"a secret": b"root:x:0:0", "an empty file": b""}
+    linked.write_bytes(contents.get(target, (path / name).read_bytes()))
+    if target == "a file without checksum":
+        cfg = srsly.read_json(path / CFG)
+        del cfg["sha256"]
+        srsly.write_json(linked if name == CFG else path / CFG, cfg)
+    (path / name).unlink()
+    (path / name).symlink_to(linked)
+    with pytest.raises(ValueError, match=f"{re.escape(name)} is a link out of this directory") as caught:
         make_pipeline_to_load_into().get_pipe("lstm_tagger").from_disk(path, exclude=["vocab"])
+    assert "x:0:0" not in str(caught.value)
 
 
 def test_tag_map_in_cfg_names_no_file(trained_path, tmp_path):
