@@ -1,21 +1,33 @@
 """The examples in docstrings run, and give what they show."""
 
 import doctest
+import re
 import shutil
 
 import pytest
 
 import spacy_lstm_tagger
+from spacy_lstm_tagger.commands.train import train
+from spacy_lstm_tagger.pipeline.component import LSTMTaggerPipe
+from spacy_lstm_tagger.pipeline.loading import load_pipeline
 
 from .conftest import ROOT
 
+DOCUMENTED = [spacy_lstm_tagger, LSTMTaggerPipe, LSTMTaggerPipe.predict_proba, load_pipeline, train]
 
-@pytest.mark.parametrize("documented", [spacy_lstm_tagger], ids=lambda documented: documented.__name__)
+
+class WithoutColours(doctest.OutputChecker):
+    def check_output(self, want, got, optionflags):
+        return super().check_output(want, re.sub(r"\x1b\[[\d;]*m", "", got), optionflags)
+
+
+@pytest.mark.parametrize("documented", DOCUMENTED, ids=lambda documented: documented.__name__)
 def test_examples_give_what_they_show(documented, tmp_path, monkeypatch):
     shutil.copytree(ROOT / "corpus", tmp_path / "corpus")
     monkeypatch.chdir(tmp_path)
     (example,) = doctest.DocTestFinder(recurse=False).find(documented, globs={})
     report = []
-    results = doctest.DocTestRunner().run(example, out=report.append)
+    runner = doctest.DocTestRunner(WithoutColours(), optionflags=doctest.ELLIPSIS)
+    results = runner.run(example, out=report.append)
     assert results.attempted > 0
     assert not results.failed, "".join(report)

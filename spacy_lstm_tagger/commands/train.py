@@ -97,7 +97,16 @@ def train(
         same. The final weights are those of an uninterrupted training.
     overrides (Mapping[str, Any]): Settings of the config, such as {"training.dropout": 0.3}.
     RETURNS (Path): The directory of the best pipeline.
-    """
+
+        >>> import spacy
+        >>> from pathlib import Path
+        >>> from spacy_lstm_tagger.commands.train import train
+        >>> pairs = Path("corpus/tutorial.json")
+        >>> best = train(pairs, Path("models/tutorial"), dev_path=pairs, config="tutorial")
+        ℹ corpus/tutorial.json: 2 sentences, 9 words, ...
+        >>> [token.tag_ for token in spacy.load(best)("The dog ate the apple.")]
+        ['Determiner', 'Noun', 'Verb', 'Determiner', 'Noun']
+    """  # noqa: RUF002 -- what spaCy's messages begin with
     if resume:
         find_checkpoint(output_path)
     vocab = Vocab()

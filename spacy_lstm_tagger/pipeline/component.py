@@ -87,6 +87,13 @@ class LSTMTaggerPipe(TrainablePipe):
     """Pipeline component that sets `token.tag`, `token.pos` and `token.morph` with one LSTM.
 
     The network has a head for each of these layers that the training data has.
+
+        >>> import spacy
+        >>> nlp = spacy.blank("en")
+        >>> tagger = nlp.add_pipe("lstm_tagger", config={"pretrained": "en"})
+        >>> token = nlp("She reads old books.")[1]
+        >>> token.tag_, token.pos_, str(token.morph)
+        ('VBZ', 'VERB', 'Mood=Ind|Number=Sing|Person=3|Tense=Pres|VerbForm=Fin')
     """
 
     def __init__(
@@ -270,6 +277,15 @@ class LSTMTaggerPipe(TrainablePipe):
         RETURNS (List[Dict[str, numpy.ndarray]]): For each doc and head ("tag", "pos", "morph") an array of shape
             (n_tokens, n_labels), float32, in the order of the head's labels. Rows sum to 1. Whitespace is
             not given to the network: its labels are all equally likely.
+
+            >>> from spacy_lstm_tagger import load_pipeline
+            >>> nlp = load_pipeline("en")
+            >>> tagger = nlp.get_pipe("lstm_tagger")
+            >>> (probabilities,) = tagger.predict_proba([nlp.make_doc("She reads.")])
+            >>> probabilities["pos"].shape
+            (3, 17)
+            >>> [tagger.pos_labels[i] for i in probabilities["pos"].argmax(1)]
+            ['PRON', 'VERB', 'PUNCT']
         """
         docs = list(docs)
         return predict_probabilities(docs, self._score(docs), self.label_scheme, self.temperatures)

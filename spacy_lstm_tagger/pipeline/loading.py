@@ -16,6 +16,11 @@ def load_pipeline(model: Union[str, Path], *, store_confidence: bool = False) ->
     model (Union[str, Path]): Its directory or package, or the name of a tagger that ships with this package.
     store_confidence (bool): Whether the tagger stores its labels' probabilities in docs.
     RETURNS (Language): The pipeline. Raises a ValueError if it has no LSTM tagger.
+
+        >>> from spacy_lstm_tagger import load_pipeline
+        >>> nlp = load_pipeline("en")
+        >>> [token.pos_ for token in nlp("She reads.")]
+        ['PRON', 'VERB', 'PUNCT']
     """
     if model in PRETRAINED and not Path(model).exists():
         nlp = util.get_lang_class(str(model))()
