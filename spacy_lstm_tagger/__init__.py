@@ -10,6 +10,7 @@ spaCy finds the component, and the commands `python -m spacy lstm-tagger --help`
 The package itself offers:
 
 - `load_pipeline(model)`: load a pipeline that has an LSTM tagger, or the English one.
+- `replace_taggers(nlp, model)`: make a spaCy pipeline use the LSTM tagger in the place of its own taggers.
 - `explain(nlp, text)`: why the tagger labels the words of a text as it does.
 - `__version__`: the version that is installed.
 """
@@ -20,10 +21,11 @@ from typing import TYPE_CHECKING, Any, List
 if TYPE_CHECKING:
     from .explain import explain
     from .pipeline.loading import load_pipeline
+    from .pipeline.replace_taggers import replace_taggers
 
     __version__: str
 
-__all__ = ["__version__", "explain", "load_pipeline"]
+__all__ = ["__version__", "explain", "load_pipeline", "replace_taggers"]
 
 
 def __getattr__(name: str) -> Any:
@@ -32,6 +34,8 @@ def __getattr__(name: str) -> Any:
         return import_module("importlib.metadata").version("spacy-lstm-tagger")
     if name == "load_pipeline":
         return import_module(".pipeline.loading", __name__).load_pipeline
+    if name == "replace_taggers":
+        return import_module(".pipeline.replace_taggers", __name__).replace_taggers
     if name == "explain":
         # The package, which can be called: Python sets the name to it whenever a module in it is imported.
         return import_module(".explain", __name__)

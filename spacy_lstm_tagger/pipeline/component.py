@@ -26,6 +26,7 @@ from ..shipped import DEFAULT_MODEL, pretrained_directory
 from . import serialization, storage
 from .calibration import fit_temperatures
 from .confidence import register_confidence
+from .conflicts import warn_of_conflicts
 from .credits import add_credits
 from .gold_labels import collect_annotations, collect_labels, gold_targets
 from .label_combinations import collect_combinations
@@ -34,6 +35,7 @@ from .loss import rehearsal_gradient, tagging_loss
 from .prediction import Prediction, Scored, predict_labels, predict_probabilities, set_predictions
 from .probabilities import likeliest
 from .scorer import lstm_tagger_score
+from .token_attributes import get_attributes
 
 
 @Language.factory(
@@ -41,7 +43,8 @@ from .scorer import lstm_tagger_score
     assigns=["token.tag", "token.pos", "token.morph"],
     default_config={
         "model": DEFAULT_MODEL,
-        "overwrite": False,
+        "overwrite": True,
+        "extend": False,
         "scorer": {"@scorers": "spacy-lstm-tagger.lstm_tagger_scorer.v1"},
         "neg_prefix": "!",
         "label_smoothing": 0.03,
@@ -57,6 +60,7 @@ def make_lstm_tagger(
     name: str,
     model: Model[List[Doc], List[numpy.ndarray]],
     overwrite: bool,
+    extend: bool,
     scorer: Optional[Callable[..., Dict[str, Any]]],
     neg_prefix: str,
     label_smoothing: float,
@@ -73,6 +77,7 @@ def make_lstm_tagger(
         model,
         name,
         overwrite=overwrite,
+        extend=extend,
         scorer=scorer,
         neg_prefix=neg_prefix,
         label_smoothing=label_smoothing,
@@ -102,7 +107,8 @@ class LSTMTaggerPipe(TrainablePipe):
         model: Model[List[Doc], List[numpy.ndarray]],
         name: str = "lstm_tagger",
         *,
-        overwrite: bool = False,
+        overwrite: bool = True,
+        extend: bool = False,
         scorer: Optional[Callable[..., Dict[str, Any]]] = lstm_tagger_score,
         neg_prefix: str = "!",
         label_smoothing: float = 0.0,
@@ -116,7 +122,10 @@ class LSTMTaggerPipe(TrainablePipe):
         vocab (Vocab): The shared vocabulary.
         model (Model[List[Doc], List[numpy.ndarray]]): A model of the architecture `spacy-lstm-tagger.LSTMTagger.v1`.
         name (str): The component's name in the pipeline.
-        overwrite (bool): Whether to replace annotation that a doc already has.
+        overwrite (bool): Whether to replace labels that a doc already has. If they are kept, a token's other labels
+            are chosen among those that occur together with them in the training data.
+        extend (bool): Whether to keep the features that a token already has, and add the predicted ones. Of two values
+            of a feature, `overwrite` decides.
         scorer (Optional[Callable]): The scoring method.
         neg_prefix (str): The beginning of a gold tag that a token does not have.
         label_smoothing (float): Probability that the targets of training give to all labels but the right one.
@@ -133,9 +142,11 @@ class LSTMTaggerPipe(TrainablePipe):
         self.name = name
         self.scorer = scorer
         self.temperatures: Dict[str, float] = {}
+        self._is_checked = False
         self._rehearsal_model: Optional[Model[List[Doc], List[numpy.ndarray]]] = None
         self.cfg: Dict[str, Any] = {
             "consistent_labels": consistent_labels,
+            "extend": extend,
             "label_smoothing": label_smoothing,
             "neg_prefix": neg_prefix,
             "overwrite": overwrite,
@@ -267,8 +278,12 @@ class LSTMTaggerPipe(TrainablePipe):
         predictions (Iterable[Prediction]): The predictions of `predict` for them.
         """
         docs = list(docs)
-        if docs:
-            set_predictions(docs, list(predictions), self.label_scheme, overwrite=self.cfg["overwrite"])
+        if not docs:
+            return
+        overwrite, extend = self.cfg["overwrite"], self.cfg["extend"]
+        if not self._is_checked:
+            self._is_checked = warn_of_conflicts(self, docs)
+        set_predictions(docs, list(predictions), self.label_scheme, overwrite=overwrite, extend=extend)
 
     def predict_proba(self, docs: Iterable[Doc]) -> List[Dict[str, numpy.ndarray]]:
         """Find the probability of every label for every token.
@@ -338,9 +353,13 @@ class LSTMTaggerPipe(TrainablePipe):
         return super().score(examples, **kwargs)
 
     def _score(self, docs: Sequence[Doc]) -> Iterator[Scored]:
+        given = None
+        if docs and not self.cfg["overwrite"]:
+            given = get_attributes(docs, self.label_scheme.attributes)
         for tokens, logits in score_tokens(self.model, docs):
             heads = self.label_scheme.split_heads(logits)
-            labels = self.label_scheme.choose(heads)  # first, since it changes logits
+            # First, since it changes logits.
+            labels = self.label_scheme.choose(heads, None if given is None else given[tokens])
             yield Scored(tokens, heads, labels)
 
     def get_loss(self, examples: Iterable[Example], scores: List[numpy.ndarray]) -> Tuple[float, List[numpy.ndarray]]:

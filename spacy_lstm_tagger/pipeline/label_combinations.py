@@ -7,6 +7,9 @@ import numpy
 from ..annotation_layers import LAYERS, Annotation
 from .probabilities import log_softmax
 
+# More than logits can make up for.
+CONFLICT = 1e4
+
 
 class Combinations:
     """Which labels of the heads occur together.
@@ -22,18 +25,25 @@ class Combinations:
         n_labels (Sequence[int]): Number of labels of each head.
         """
         self._n_labels = tuple(n_labels)
-        # What a step to the next label of each head adds to a code.
+        # The difference that the next label of each head makes to a code.
         self._strides = numpy.cumprod([1, *self._n_labels[:0:-1]])[::-1]
+        if not len(codes) and len(n_labels) == 1:
+            codes = range(n_labels[0])
         self._codes = numpy.asarray(codes, dtype="int64")
         if (numpy.diff(self._codes) <= 0).any():
             raise ValueError("Combinations of labels must be sorted, and each be there once.")
         # For each head, the label's index in each combination.
-        self._labels = numpy.unravel_index(self._codes, self._n_labels) if len(codes) else ()
+        self._labels = numpy.unravel_index(self._codes, self._n_labels) if codes else ()
         # For each head, the combinations by label, the labels, and where the combinations of each begin.
         orders = [labels.argsort(kind="stable") for labels in self._labels]
         self._groups = [
             (order, *numpy.unique(labels[order], return_index=True)) for labels, order in zip(self._labels, orders)
         ]
+
+    @property
+    def indices(self) -> numpy.ndarray:
+        """RETURNS (numpy.ndarray): The labels' indices in each combination. int64, shape (n_combinations, n_heads)."""
+        return numpy.array(self._labels, dtype="int64").reshape(len(self._n_labels), len(self._codes)).T
 
     def reconcile(self, scores: List[numpy.ndarray]) -> numpy.ndarray:
         """Find each token's likeliest labels that occur together. Where the labels with the highest scores do not, the
@@ -48,17 +58,36 @@ class Combinations:
         likeliest = labels @ self._strides
         places = numpy.minimum(numpy.searchsorted(self._codes, likeliest), len(self._codes) - 1)
         (rows,) = (self._codes[places] != likeliest).nonzero()
-        if not len(rows):
-            return labels
-        # shape: (n_combinations, n_rows)
+        if len(rows):
+            labels[rows] = self._set_scores(scores, rows, self._joint_scores(scores, rows))
+        return labels
+
+    def restrict(self, scores: List[numpy.ndarray], rows: numpy.ndarray, n_conflicts: numpy.ndarray) -> None:
+        """Change some tokens' scores as `reconcile` does, so that the combinations with the fewest conflicts win.
+
+        scores (List[numpy.ndarray]): As for `reconcile`.
+        rows (numpy.ndarray): The tokens' rows. Shape (n_rows,).
+        n_conflicts (numpy.ndarray): The conflicts of each combination with what is known of the token. Shape
+            (n_combinations, n_rows).
+        """
+        penalty = CONFLICT * (n_conflicts - n_conflicts.min(axis=0))
+        self._set_scores(scores, rows, self._joint_scores(scores, rows) - penalty.astype("float32"))
+
+    def _joint_scores(self, scores: List[numpy.ndarray], rows: numpy.ndarray) -> numpy.ndarray:
+        """The log-probability of each combination. Shape (n_combinations, n_rows)."""
         joint = numpy.zeros((len(self._codes), len(rows)), dtype="float32")
         for part, of_combinations in zip(scores, self._labels):
             joint += log_softmax(part[rows]).T[of_combinations]
+        return joint
+
+    def _set_scores(self, scores: List[numpy.ndarray], rows: numpy.ndarray, joint: numpy.ndarray) -> numpy.ndarray:
+        """Give each label the score of its best combination, and return the best labels."""
+        labels = numpy.zeros((len(rows), len(scores)), dtype="int64")
         for head, (part, (order, found, first)) in enumerate(zip(scores, self._groups)):
             best = numpy.full((part.shape[1], len(rows)), -numpy.inf, dtype="float32")
             best[found] = numpy.maximum.reduceat(joint[order], first)
             part[rows] = best.T
-            labels[rows, head] = best.argmax(axis=0)
+            labels[:, head] = best.argmax(axis=0)
         return labels
 
 

@@ -58,6 +58,8 @@ class LabelScheme:
         if self._mapped_tags:
             names["pos"] = [*((self.tag_map or {}).get(tag, "X") for tag in self._mapped_tags), WHITESPACE["pos"]]
         self._values = {layer: label_values(vocab, layer, of_layer) for layer, of_layer in names.items()}
+        # shape: (n_combinations, n_attributes)
+        self._combination_values = self.to_values(self._combinations.indices)
 
     @property
     def n_labels(self) -> Dict[str, int]:
@@ -65,9 +67,14 @@ class LabelScheme:
         return {layer: len(labels) for layer, labels in self.labels.items()}
 
     @property
+    def layers(self) -> List[str]:
+        """RETURNS (List[str]): The layers that are annotated: those of the heads, and UPOS if it follows from tags."""
+        return list(self._values)
+
+    @property
     def attributes(self) -> List[int]:
-        """RETURNS (List[int]): The attributes of a token that get a label, in the order of `to_values`."""
-        return [LAYERS[layer] for layer in self._values]
+        """RETURNS (List[int]): The layers' attributes of a token, in the same order."""
+        return [LAYERS[layer] for layer in self.layers]
 
     @property
     def unmapped_tags(self) -> List[str]:
@@ -83,13 +90,21 @@ class LabelScheme:
         members = numpy.split(logits, logits.shape[1] // self._columns[-1].stop, axis=1)
         return [self.split_heads(member) for member in members]
 
-    def choose(self, logits: List[numpy.ndarray]) -> numpy.ndarray:
+    def choose(self, logits: List[numpy.ndarray], given: Optional[numpy.ndarray] = None) -> numpy.ndarray:
         """Find each token's likeliest labels that occur together.
 
         logits (List[numpy.ndarray]): Each head's logits. Those of tokens whose likeliest labels do not occur together
             are changed in place, see `Combinations.reconcile`.
+        given (Optional[numpy.ndarray]): The values of `attributes` that tokens keep, 0 where they have none. The other
+            labels of a token are chosen among those that occur together with them. Shape (n_tokens, n_attributes).
         RETURNS (numpy.ndarray): The labels' indices, int64, shape (n_tokens, n_heads).
         """
+        if given is not None and len(self._combination_values):
+            is_given = given != 0
+            (rows,) = (is_given.any(axis=1) & ~is_given.all(axis=1)).nonzero()
+            if len(rows):
+                differs = (self._combination_values[:, None] != given[rows]) & is_given[rows]
+                self._combinations.restrict(logits, rows, differs.sum(axis=2))
         return self._combinations.reconcile(logits)
 
     def to_values(self, indices: numpy.ndarray) -> numpy.ndarray:

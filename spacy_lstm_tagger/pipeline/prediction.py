@@ -3,7 +3,10 @@
 from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
 
 import numpy
+from spacy.attrs import MORPH
+from spacy.morphology import Morphology
 from spacy.tokens import Doc
+from spacy.vocab import Vocab
 
 from ..ragged import split
 from .confidence import CONFIDENCE_LAYERS, keep_confidence
@@ -88,7 +91,12 @@ def predict_probabilities(
 
 
 def set_predictions(
-    docs: Sequence[Doc], predictions: Sequence[Prediction], scheme: LabelScheme, *, overwrite: bool
+    docs: Sequence[Doc],
+    predictions: Sequence[Prediction],
+    scheme: LabelScheme,
+    *,
+    overwrite: bool,
+    extend: bool,
 ) -> None:
     """Set labels and confidences in docs.
 
@@ -96,14 +104,28 @@ def set_predictions(
     predictions (Sequence[Prediction]): Their labels.
     scheme (LabelScheme): The labels.
     overwrite (bool): Whether to replace labels that the docs have. A label that was not replaced has no confidence.
+    extend (bool): Whether features are added to those that a token has. Of two values of a feature the token gets the
+        predicted one if `overwrite`, else it keeps its own.
     """
     own = values = scheme.to_values(numpy.concatenate([prediction.labels for prediction in predictions]))
-    if not overwrite:
+    if not overwrite or extend:
         current = get_attributes(docs, scheme.attributes)
-        values = numpy.where(current == 0, own, current)
+        values = own.copy() if overwrite else numpy.where(current == 0, own, current)
+        if extend and MORPH in scheme.attributes:
+            column = scheme.attributes.index(MORPH)
+            layers = (current, own) if overwrite else (own, current)
+            values[:, column] = _merge_features(docs[0].vocab, *(layer[:, column] for layer in layers))
     set_attributes(docs, scheme.attributes, values)
     confidences = [prediction.confidence for prediction in predictions if prediction.confidence is not None]
     if confidences:
         is_own = (values == own)[:, : len(scheme.labels)]
         by_head = numpy.where(is_own, numpy.concatenate(confidences), numpy.nan).T
         keep_confidence(docs, dict(zip(scheme.labels, by_head)))
+
+
+def _merge_features(vocab: Vocab, first: numpy.ndarray, second: numpy.ndarray) -> numpy.ndarray:
+    """The values of all features; of two values of the same feature, the second's. Shape (n_tokens,)."""
+    pairs, inverse = numpy.unique(numpy.stack([first, second], axis=1), axis=0, return_inverse=True)
+    features = [[Morphology.feats_to_dict(vocab.strings[value]) for value in pair] for pair in pairs.tolist()]
+    merged = [vocab.morphology.add({**of_first, **of_second}) for of_first, of_second in features]
+    return numpy.asarray(merged, dtype="uint64")[inverse.reshape(-1)]

@@ -140,8 +140,8 @@ def test_registering_twice_is_harmless(confident: Language) -> None:
     assert confidences(doc) == before
 
 
-def test_label_that_was_there_before_has_no_confidence(nlp: Language) -> None:
-    nlp.get_pipe("lstm_tagger").store_confidence = True
+def test_label_that_was_there_before_has_no_confidence() -> None:
+    nlp = make_pipeline(overwrite=False, store_confidence=True)
     doc = nlp(Doc(nlp.vocab, words=["dog", "dog"], tags=["ZZ", ""]))
     assert [token._.tag_confidence is None for token in doc] == [True, False]
 

@@ -1,0 +1,107 @@
+"""Warnings for pipelines in which the tagger's labels do not reach the user."""
+
+import inspect
+import warnings
+from typing import Any, List, Optional, Sequence
+
+import srsly
+from spacy.language import Language
+from spacy.pipeline import AttributeRuler
+from spacy.pipeline.trainable_pipe import TrainablePipe
+from spacy.tokens import Doc
+
+from ..annotation_layers import LAYERS, NAMES
+from ..shipped import pretrained_directory
+from .token_attributes import get_attributes
+
+ADVICE = "spacy_lstm_tagger.replace_taggers(nlp) makes a pipeline use the LSTM tagger."
+
+
+def warn_of_conflicts(tagger: Any, docs: Sequence[Doc]) -> bool:
+    """Warn if labels are overwritten that should not be, if all are kept, or if the language differs.
+
+    tagger (LSTMTaggerPipe): The component, before it sets labels.
+    docs (Sequence[Doc]): The first docs that it tags, at least one.
+    RETURNS (bool): Whether there was a word, so that all could be checked.
+    """
+    if not any(not token.is_space for doc in docs for token in doc):
+        return False
+    nlp = find_running_pipeline(tagger)
+    if nlp is not None:
+        _warn_of_later_components(nlp, tagger)
+        _warn_of_language(nlp, tagger)
+    _warn_of_labels_set_before(tagger, docs)
+    return True
+
+
+def find_running_pipeline(component: Any) -> Optional[Language]:
+    """Find the pipeline that is calling a component. spaCy tells components nothing about it, so it is looked for among
+    the callers.
+
+    component (Callable[[Doc], Doc]): The component.
+    RETURNS (Optional[Language]): The pipeline; None if there is none, as when the component is called directly.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        caller = frame.f_locals.get("self")
+        if isinstance(caller, Language) and any(pipe is component for _, pipe in caller.pipeline):
+            return caller
+        frame = frame.f_back
+    return None
+
+
+def _warn_of_later_components(nlp: Language, tagger: Any) -> None:
+    attributes = tagger.label_scheme.attributes
+    pipes = [pipe for _, pipe in nlp.pipeline]
+    for name, pipe in nlp.pipeline[pipes.index(tagger) + 1 :]:
+        if isinstance(pipe, AttributeRuler):
+            overwritten = {attribute for attrs in pipe.attrs for attribute in attrs}
+        elif isinstance(pipe, TrainablePipe) and pipe.cfg.get("overwrite"):
+            assigned = nlp.get_pipe_meta(name).assigns
+            overwritten = {attribute for layer, attribute in LAYERS.items() if f"token.{layer}" in assigned}
+        else:
+            continue
+        layers = [NAMES[layer] for layer, attribute in LAYERS.items() if attribute in overwritten & set(attributes)]
+        if layers:
+            warnings.warn(
+                f"The component '{name}' comes after '{tagger.name}' and overwrites its {_join(layers)}. Remove it, "
+                f"or put it before '{tagger.name}'. {ADVICE}",
+                stacklevel=2,
+            )
+
+
+def _warn_of_language(nlp: Language, tagger: Any) -> None:
+    language = tagger.vocab.lang
+    if tagger.cfg["pretrained"] is not None:
+        with pretrained_directory(tagger.cfg["pretrained"]) as directory:
+            if (directory / "meta.json").exists():
+                language = srsly.read_json(directory / "meta.json").get("lang", language)
+    if language and "xx" not in (language, nlp.lang) and language != nlp.lang:
+        warnings.warn(
+            f"'{tagger.name}' is a tagger for the language '{language}' in a pipeline for '{nlp.lang}'. Use "
+            f"spacy.blank('{language}'), or a tagger that was trained on '{nlp.lang}'.",
+            stacklevel=2,
+        )
+
+
+def _warn_of_labels_set_before(tagger: Any, docs: Sequence[Doc]) -> None:
+    is_set = get_attributes(docs, tagger.label_scheme.attributes) != 0
+    names = [NAMES[layer] for layer in tagger.label_scheme.layers]
+    if not tagger.cfg["overwrite"] and not tagger.cfg["extend"] and is_set.all():
+        warnings.warn(
+            f"'{tagger.name}' changes nothing: all words have {_join(names)} already, and "
+            f"overwrite = false keeps them. Set overwrite = true in [components.{tagger.name}]. {ADVICE}",
+            stacklevel=2,
+        )
+    # A tokenizer or another tagger labels all words, a rule some of them.
+    by_rule = [name for name, column in zip(names, is_set.T) if column.any() and not column.all()]
+    if tagger.cfg["overwrite"] and by_rule:
+        warnings.warn(
+            f"'{tagger.name}' overwrites {_join(by_rule)} of some words that had labels before. To keep them, set "
+            f"overwrite = false in [components.{tagger.name}].",
+            stacklevel=2,
+        )
+
+
+def _join(names: List[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
