@@ -2,39 +2,56 @@
 
 from copy import deepcopy
 from heapq import heapreplace
-from typing import Callable, Sequence, cast
+from typing import Callable, NamedTuple, Sequence
 
 import numpy
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..network.hardware import has_amx
+from ..network.hardware import has_amx, to_tensor
 from ..ragged import numbers_within
-from .lstms import Layout, LSTMs, Selection
+from .lstms import Cells
 
-# What a step of oneDNN takes beside the rows that it reads, in rows.
+# The time of a step of oneDNN is that of so many rows, beside that of the rows that it reads.
 ROWS_FOR_A_STEP = 23
 MOST_ROWS = 128
-# What is added to a gate to close it.
+# A pre-activation that closes a gate.
 CLOSED = -1e4
 
 
-class FusedLSTMs(LSTMs):
-    """LSTMs whose steps oneDNN takes, in one call for each.
+class FusedLayout(NamedTuple):
+    """See :class:`lstms.Layout`.
 
-    Windows stand one after another in rows of equal length. Between them is a cell with a one in a further column of
-    the input, whose weights close all gates, so that the LSTM forgets what it has read.
+    cells (Cells): The cells. All steps have the same number of them.
+    mirror (Tensor): Their mirror. Shape (n_cells,).
+    is_padding (Tensor): Whether a cell is padding, 1 or 0. Shape (n_cells, 1).
     """
 
-    def __init__(self, lstms: Sequence[nn.LSTM], precision: torch.dtype, *, reads_states: bool) -> None:
-        self._units = lstms[0].hidden_size
-        self._precision = precision
-        # Their inputs have this width, and one or two columns more.
-        self._width = lstms[0].input_size
-        self._lstms = [_pack(_add_input_to_forget(lstm).to(precision)) for lstm in lstms]
+    cells: Cells
+    mirror: Tensor
+    is_padding: Tensor
 
-    def lay_out(self, starts: numpy.ndarray, lengths: numpy.ndarray) -> Layout:
+
+class FusedLSTMs:
+    """LSTMs whose steps oneDNN takes, in one call for each LSTM.
+
+    Windows stand one after another in rows of equal length, with a cell of padding between them. There an additional
+    column of the input is 1; its weights close all gates, so that the LSTM forgets the window before.
+    """
+
+    def __init__(self, members: Sequence[Sequence[nn.LSTM]], precision: torch.dtype) -> None:
+        """Take over weights.
+
+        :param members: for each member the LSTMs of its layer: that reads rightwards, and that reads leftwards if any.
+        :param precision: in which they compute.
+        """
+        self._hidden_width = members[0][0].hidden_size
+        self._precision = precision
+        self._members = [[_pack(_add_padding_column(lstm).to(precision)) for lstm in lstms] for lstms in members]
+
+    def lay_out(self, starts: numpy.ndarray, lengths: numpy.ndarray) -> FusedLayout:
+        """See :meth:`lstms.LSTMs.lay_out`."""
         n_rows = _choose_number_of_rows(lengths)
         # Each window goes into the row with the fewest cells.
         rows = [(0, row) for row in range(n_rows)]
@@ -47,60 +64,60 @@ class FusedLSTMs(LSTMs):
 
         position = numbers_within(lengths)
         first_step, row = numpy.repeat(places, lengths, axis=0).T
-        cells = (first_step + position) * n_rows + row
-        layout = Layout(
+        of_words = (first_step + position) * n_rows + row
+        cells = Cells(
             tokens=numpy.full(n_steps * n_rows, -1),
             positions=numpy.zeros(n_steps * n_rows, dtype="int64"),
             mirror=numpy.arange(n_steps * n_rows),
             sizes=[n_rows] * n_steps,
         )
-        layout.tokens[cells] = numpy.repeat(starts, lengths) + position
-        layout.positions[cells] = position
-        layout.mirror[cells] = cells + (numpy.repeat(lengths, lengths) - 1 - 2 * position) * n_rows
-        return layout
+        cells.tokens[of_words] = numpy.repeat(starts, lengths) + position
+        cells.positions[of_words] = position
+        cells.mirror[of_words] = of_words + (numpy.repeat(lengths, lengths) - 1 - 2 * position) * n_rows
+        is_padding = torch.from_numpy(cells.tokens < 0).unsqueeze(1).to(self._precision)
+        return FusedLayout(cells, torch.from_numpy(cells.mirror), is_padding)
 
-    def order(self, layout: Layout) -> numpy.ndarray:
-        return numpy.arange(len(self._lstms) * len(layout.tokens))
+    def project_words(self, words: Tensor) -> Tensor:
+        """See :meth:`lstms.LSTMs.project_words`. oneDNN projects inputs itself, so this is the words' vectors."""
+        inputs = functional.pad(_widen(words), (0, 0, 0, 0, 1, 0))
+        inputs[0, :, -1] = 1
+        return inputs
 
-    def weigh_words(self, words: Tensor) -> Tensor:
-        return _widen(words)
+    def read_words(self, projections: Tensor, rows: numpy.ndarray, layout: FusedLayout) -> Tensor:
+        """See :meth:`lstms.LSTMs.read_words`."""
+        return self._read(projections.index_select(0, to_tensor(rows[layout.cells.tokens], projections)), layout)
 
-    def weigh_nothing(self, like: Tensor) -> Tensor:
-        closed = torch.zeros_like(like)
-        closed[..., -1] = 1
-        return closed
+    def read_states(self, hidden: Tensor, layout: FusedLayout) -> Tensor:
+        """See :meth:`lstms.LSTMs.read_states`."""
+        inputs = _widen(hidden)
+        inputs[:, :, -1] = layout.is_padding
+        return self._read(inputs, layout)
 
-    def read_words(self, words: Tensor, places: Tensor, layout: Layout) -> Tensor:
-        inputs = words.index_select(0, places).view(len(self._lstms), len(layout.sizes), layout.sizes[0], -1)
-        zeros = words.new_zeros(layout.sizes[0], self._units)
-        return torch.stack([lstm(part, zeros) for lstm, part in zip(self._lstms, inputs)], 1).flatten(0, 2)
-
-    def choose_states(self, places: numpy.ndarray, layout: Layout) -> Selection:
-        n_states = 1 + places.max()
-        ends = torch.zeros(n_states, _n_added(self._width), dtype=self._precision)
-        ends[:, -1] = torch.from_numpy((layout.tokens < 0).repeat(n_states // len(layout.tokens)))
-        return Selection(torch.from_numpy(places.ravel()), layout.sizes, ends)
-
-    def read_states(self, states: Tensor, selection: Selection, layout: Layout) -> Tensor:
-        return self.read_words(torch.cat([states, cast(Tensor, selection.ends)], 1), selection.rows, layout)
-
-    @staticmethod
-    def as_states(columns: Tensor, hidden_width: int) -> Tensor:
-        return columns
+    def _read(self, inputs: Tensor, layout: FusedLayout) -> Tensor:
+        """*Shape:* ``inputs (n_cells, n_members, width and additional columns)``, result as :meth:`read_words`"""
+        n_steps, n_rows = len(layout.cells.sizes), layout.cells.sizes[0]
+        zeros = inputs.new_zeros(n_rows, self._hidden_width)
+        states = []
+        for member, (rightwards, *leftwards) in zip(inputs.unbind(1), self._members):
+            states.append(rightwards(member.unflatten(0, (n_steps, n_rows)), zeros).flatten(0, 1))
+            for lstm in leftwards:
+                mirrored = member.index_select(0, layout.mirror).unflatten(0, (n_steps, n_rows))
+                states.append(lstm(mirrored, zeros).flatten(0, 1).index_select(0, layout.mirror))
+        return torch.cat(states, 1)
 
 
 def _widen(inputs: Tensor) -> Tensor:
-    """RETURNS (Tensor): The same with one or two columns of zeros."""
+    """RETURNS (Tensor): The inputs with one or two additional columns of zeros."""
     return functional.pad(inputs, (0, _n_added(inputs.shape[-1])))
 
 
 def _n_added(width: int) -> int:
-    """RETURNS (int): How many columns are added: an odd number of them all takes oneDNN five times as long."""
+    """RETURNS (int): How many columns are added, so that their number is even: an odd one makes oneDNN slow."""
     return 2 - width % 2
 
 
-def _add_input_to_forget(lstm: nn.LSTM) -> nn.LSTM:
-    """RETURNS (nn.LSTM): The same with a wider input: a one in its last column closes input, forget and output gate."""
+def _add_padding_column(lstm: nn.LSTM) -> nn.LSTM:
+    """RETURNS (nn.LSTM): The LSTM with a wider input: a 1 in the last column closes input, forget and output gate."""
     weights = _widen(lstm.state_dict()["weight_ih_l0"])
     weights[:, -1] = weights.new_tensor([CLOSED, CLOSED, 0.0, CLOSED]).repeat_interleave(lstm.hidden_size)
     widened = deepcopy(lstm)

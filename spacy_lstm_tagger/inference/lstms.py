@@ -1,13 +1,13 @@
-"""What the network needs of LSTMs that read many windows at once. Two kinds of them follow: `stepped_lstms` takes their
-steps in torch's operations, `fused_lstms` leaves the steps to oneDNN, which takes less time on a processor with AMX.
+"""What the tagging network needs of LSTMs that read many windows at once, and the order in which they read.
+
+There are two kinds: `stepped_lstms` takes steps in torch's operations, `fused_lstms` leaves them to oneDNN, which takes
+less time on a processor with AMX.
 """
 
-from abc import ABC, abstractmethod
-from typing import List, NamedTuple, Optional, Sequence
+from typing import List, NamedTuple, Protocol, TypeVar
 
 import numpy
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 # In bfloat16, oneDNN keeps a third of a megabyte for each size of a product, and torch as much, for up to 1,024 sizes.
 # So products have few sizes: their rows are padded to a multiple of this.
@@ -16,15 +16,15 @@ ROWS_PER_PRODUCT_BLOCK = 16
 ROWS_PER_PRODUCT = 128
 
 
-class Layout(NamedTuple):
-    """The order in which LSTM steps read the words of windows: some words of different windows in the first step, those
-    after them in the second, and so on.
+class Cells(NamedTuple):
+    """The order in which the steps of an LSTM read windows: first words of some windows, then the words after them, and
+    so on. A cell is one window's place in one step.
 
-    tokens (numpy.ndarray): For each cell the word that is read there, or -1 if the cell only fills a step. int64, shape
-        (n_cells,).
-    positions (numpy.ndarray): Which word of its window that is. int64, same shape.
-    mirror (numpy.ndarray): For each cell the one that is as far from the other end of the window. int64, same shape.
-    sizes (List[int]): How many cells each step reads.
+    tokens (numpy.ndarray): For each cell its word, or -1 if it is padding. int64, shape (n_cells,).
+    positions (numpy.ndarray): The word's position in its window. int64, same shape.
+    mirror (numpy.ndarray): For each cell the one that is as far from the window's other end: where an LSTM that reads
+        rightwards is at a cell, one that reads leftwards is at this. int64, same shape.
+    sizes (List[int]): The number of cells of each step.
     """
 
     tokens: numpy.ndarray
@@ -32,106 +32,49 @@ class Layout(NamedTuple):
     mirror: numpy.ndarray
     sizes: List[int]
 
-    def find_states(self, cells: numpy.ndarray) -> numpy.ndarray:
-        """Find the states that LSTMs have after reading cells among those that they return.
 
-        cells (numpy.ndarray): For each LSTM the cells. int64, shape (n_lstms, n).
-        RETURNS (numpy.ndarray): The rows. int64, same shape.
-        """
-        sizes = numpy.asarray(self.sizes)
-        first = numpy.repeat(numpy.cumsum(sizes) - sizes, sizes)[cells]
-        lstms = numpy.arange(len(cells))[:, None]
-        return first * len(cells) + lstms * numpy.repeat(sizes, sizes)[cells] + cells - first
+class Layout(Protocol):
+    """The cells, and whatever else a kind of LSTMs needs to read them."""
+
+    @property
+    def cells(self) -> Cells:
+        """RETURNS (Cells): The cells."""
 
 
-class Selection(NamedTuple):
-    """States of the layer below that LSTMs read.
+OwnLayout = TypeVar("OwnLayout", bound=Layout)
 
-    rows (Tensor): For each LSTM and cell, at times without cells that only fill a step, the row of these states. Shape
-        (n_lstms, n_rows).
-    sizes (List[int]): How many of the rows are those of each step.
-    ends (Optional[Tensor]): Columns that are added to the states, to tell which are not of a word. Shape (n_states,
-        any).
+
+class LSTMs(Protocol[OwnLayout]):
+    """The LSTMs of one layer: for each member of the network one that reads rightwards and, if the network is
+    bidirectional, one that reads leftwards. Layers of one network use each other's layouts.
     """
 
-    rows: Tensor
-    sizes: List[int]
-    ends: Optional[Tensor] = None
-
-
-class LSTMs(ABC):
-    """LSTMs that read the same windows: those of a layer, in both directions and in all members."""
-
-    @abstractmethod
-    def __init__(self, lstms: Sequence[nn.LSTM], precision: torch.dtype, *, reads_states: bool) -> None:
-        """Take over weights.
-
-        :param lstms: of the same sizes.
-        :param precision: in which they compute.
-        :param reads_states: whether they read states of other such LSTMs.
-        """
-
-    @abstractmethod
-    def lay_out(self, starts: numpy.ndarray, lengths: numpy.ndarray) -> Layout:
-        """Lay out windows.
+    def lay_out(self, starts: numpy.ndarray, lengths: numpy.ndarray) -> OwnLayout:
+        """Put windows into cells.
 
         starts (numpy.ndarray): Each window's first word. int64, shape (n_windows,).
         lengths (numpy.ndarray): The windows' lengths, the longest first, all above 0. int64, same shape.
-        RETURNS (Layout): The cells.
+        RETURNS (Layout): The layout.
         """
 
-    @abstractmethod
-    def order(self, layout: Layout) -> numpy.ndarray:
-        """Find the order in which these LSTMs read the cells of a layout.
+    def project_words(self, words: Tensor) -> Tensor:
+        """Project the vectors of words as far as the LSTMs' input projection does not depend on the context.
 
-        RETURNS (numpy.ndarray): Each cell of each LSTM, as the LSTM times the number of cells plus the cell. int64,
-            shape (n_lstms * n_cells,).
+        *Shape:* ``words (n_words, n_members, width)``, result ``(1 + n_words, any, any)``. The first row is that of
+        padding.
         """
 
-    @abstractmethod
-    def weigh_words(self, words: Tensor) -> Tensor:
-        """Compute what these LSTMs need of words.
+    def read_words(self, projections: Tensor, rows: numpy.ndarray, layout: OwnLayout) -> Tensor:
+        """Read windows of words.
 
-        *Shape:* ``words (n_words, n_members, width)``, result ``(n_words, n, any)``, for LSTM ``i`` of ``n_lstms`` in
-        the place ``i * n // n_lstms``
+        :param projections: what :meth:`project_words` returned.
+        :param rows: for each word its row there, and at the end 0, that of padding. *Shape:* ``(n_words + 1,)``, int64
+        :returns: the hidden states at each cell, member by member, rightwards before leftwards.
+            *Shape:* ``(n_cells, n_members * n_directions * hidden_width)``
         """
 
-    @abstractmethod
-    def weigh_nothing(self, like: Tensor) -> Tensor:
-        """RETURNS (Tensor): What stands in a cell without a word. Shape and kind as one row of what
-        :meth:`weigh_words` returned."""
+    def read_states(self, hidden: Tensor, layout: OwnLayout) -> Tensor:
+        """Read the hidden states of the layer below.
 
-    @abstractmethod
-    def read_words(self, words: Tensor, places: Tensor, layout: Layout) -> Tensor:
-        """Read words.
-
-        :param words: what :meth:`weigh_words` returned. *Shape:* ``(n_words * n, any)``
-        :param places: for each LSTM and cell, in their :meth:`order`, the row there. *Shape:* ``(n_lstms * n_cells,)``
-        :returns: the states, step by step and in each step LSTM by LSTM. *Shape:* ``(n_cells * n_lstms, units)``
-        """
-
-    @abstractmethod
-    def choose_states(self, places: numpy.ndarray, layout: Layout) -> Selection:
-        """Prepare to read states of the layer below.
-
-        places (numpy.ndarray): For each LSTM and cell a row of these states. int64, shape (n_lstms, n_cells).
-        layout (Layout): The layout.
-        RETURNS (Selection): What :meth:`read_states` needs.
-        """
-
-    @abstractmethod
-    def read_states(self, states: Tensor, selection: Selection, layout: Layout) -> Tensor:
-        """Read states of the layer below.
-
-        :param states: those of all its LSTMs. *Shape:* ``(n_cells * n_members, n_directions * units)``
-        :param selection: what :meth:`choose_states` returned.
-        :returns: as in :meth:`read_words`.
-        """
-
-    @staticmethod
-    @abstractmethod
-    def as_states(columns: Tensor, hidden_width: int) -> Tensor:
-        """Arrange what states are multiplied with, or added to, as these LSTMs arrange states.
-
-        *Shape:* ``columns (…, n * hidden_width)``, result ``(…, n * units)``
+        *Shape:* ``hidden (n_cells, n_members, width)``, result as that of :meth:`read_words`
         """

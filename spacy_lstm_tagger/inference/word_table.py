@@ -11,18 +11,18 @@ FEW = 256
 
 
 class WordTable(NamedTuple):
-    """What is known of words without their context. In tagging, the first row stands for no word: there windows end.
+    """What is known of words without their context. The first row is that of padding: of no word.
 
-    *Shape:* ``inputs (n_words, any, any)``, what the first layer's LSTMs read, ``scores (n_words, n_labels)``, for a
-    first layer that is residual ``vectors (n_words, n_members, n_directions * units)``, and for convolutions ``parts
-    (n_words, 3, n_members * convolution_width)``, what the word says to that of the next word, its own, and that of the
-    last word; else of width 0.
+    *Shape:* ``inputs (n_rows, any, any)``, what the first layer's LSTMs read; ``scores (n_rows, n_labels)``, the word's
+    part in the logits; ``vectors (n_rows, n_members, width)``, of width 0 unless the first layer is residual;
+    ``convolved (n_rows, 3, n_members * convolution_width)``, the word's part in the convolutions of the word after it,
+    of itself, and of the word before it.
     """
 
     inputs: Tensor
     scores: Tensor
     vectors: Tensor
-    parts: Tensor
+    convolved: Tensor
 
 
 Encode = Callable[[numpy.ndarray], WordTable]

@@ -98,7 +98,7 @@ def score_tokens(model: TaggerModel, docs: Sequence[Doc]) -> Iterator[Tuple[nump
         for starts, lengths in _group_by_length(windows.lengths, portion):
             plan = network.plan(starts, lengths)
             hidden = network.read(table, rows, plan)
-            targets = of_cells[plan.layout.tokens]
+            targets = of_cells[plan.layout.cells.tokens]
             (wanted,) = (targets >= 0).nonzero()
             for first in range(0, len(wanted), portion.tokens):
                 cells = wanted[first : first + portion.tokens]
@@ -107,11 +107,11 @@ def score_tokens(model: TaggerModel, docs: Sequence[Doc]) -> Iterator[Tuple[nump
 
 
 def _encode(model: TaggerModel, vocab: Vocab, network: TaggingNetwork, orths: numpy.ndarray) -> WordTable:
-    """Compute what is known of distinct words without their context: a row for no word, and then one for each."""
+    """Compute what is known of distinct words without their context: a row of padding, and then one for each."""
     words = [vocab.strings[orth] for orth in orths.tolist()]
     parts = [words[first : first + TYPES_PER_CALL] for first in range(0, len(words), TYPES_PER_CALL)]
     tables = [network.encode(look_up_types(model, vocab, part)) for part in parts]
-    return WordTable(*(torch.cat(rows) for rows in zip(network.stand_in(tables[0]), *tables)))
+    return WordTable(*(torch.cat([first, *(rows[1:] for rows in others)]) for first, *others in zip(*tables)))
 
 
 def _group_by_length(lengths: numpy.ndarray, portion: Portion) -> Iterator[Tuple[numpy.ndarray, numpy.ndarray]]:

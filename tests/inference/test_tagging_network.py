@@ -4,7 +4,6 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from spacy_lstm_tagger.inference.tagging_network import TaggingNetwork
-from spacy_lstm_tagger.inference.word_table import WordTable
 from spacy_lstm_tagger.network.hardware import has_amx
 
 from ..network.test_network import OPTIONS, RICH, make, make_types
@@ -18,14 +17,14 @@ def score(network, types, tokens, lengths, precision=torch.float32, fused=False)
     with torch.no_grad():
         tagging = TaggingNetwork(network, precision, fused=fused)
         plan = tagging.plan(numpy.cumsum(lengths) - lengths, lengths)
-        wanted = numpy.flatnonzero(plan.layout.tokens >= 0)
+        tokens_of_cells = plan.layout.cells.tokens
+        wanted = numpy.flatnonzero(tokens_of_cells >= 0)
         table = tagging.encode(types)
-        table = WordTable(*map(torch.cat, zip(tagging.stand_in(table), table)))
         rows = numpy.append(1 + tokens.numpy(), 0)
         scores = tagging.score(table, rows, plan, tagging.read(table, rows, plan), wanted)
     assert scores.dtype == torch.float32
     in_order = torch.empty(len(tokens), scores.shape[1])
-    in_order[plan.layout.tokens[wanted]] = scores
+    in_order[tokens_of_cells[wanted]] = scores
     return in_order
 
 
