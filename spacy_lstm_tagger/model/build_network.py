@@ -12,7 +12,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from ..network.lstm_tagger import LSTMTagger
-from ..network.sizes import NetworkSizes, weight_shapes
+from ..network.sizes import NetworkSizes
 from .features import TaggerModel
 from .shim import get_shim
 from .vocabulary import Vocabulary
@@ -36,7 +36,8 @@ def create_network(model: TaggerModel, n_labels: Dict[str, int], vocab: Vocab) -
 
 
 def read_network(sizes: Mapping[str, Any], vocabulary: Vocabulary, weights: bytes) -> LSTMTagger:
-    """Make a network of the given sizes and weights. Sizes are compared with the weights before memory is taken.
+    """Make a network of the given sizes and weights. Sizes are compared with the weights before memory
+    is taken for them.
 
     sizes (Mapping[str, Any]): The fields of `NetworkSizes`.
     vocabulary (Vocabulary): What the network's tables must have rows for.
@@ -49,22 +50,29 @@ def read_network(sizes: Mapping[str, Any], vocabulary: Vocabulary, weights: byte
         if sizes[name] != n_rows:
             raise ValueError(f"the vocabulary needs {name} = {n_rows!s:.80}, not {sizes[name]!s:.80}")
     tensors = load(weights)
-    for name, shape in weight_shapes(network_sizes):
-        found = tuple(tensors[name].shape) if name in tensors else None
-        if found != shape:
-            raise ValueError(f"weight '{name}' should have shape {shape}, but has {found}")
+    # Each layer of each member has weights, so that sizes from a damaged file do not make too many layers.
+    if network_sizes.n_members * max(1, network_sizes.depth) > len(tensors):
+        found = f"{network_sizes.n_members!s:.80} members of depth {network_sizes.depth!s:.80}"
+        raise ValueError(f"{len(tensors)} weights are too few for {found}")
+    # On this device tensors have shapes and no memory.
+    with torch.device("meta"), _Uninitialized():
+        network = LSTMTagger(network_sizes)
+    expected = {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
+    for name, shape in expected.items():
+        found_shape = tuple(tensors[name].shape) if name in tensors else None
+        if found_shape != shape:
+            raise ValueError(f"weight '{name}' should have shape {shape}, but has {found_shape}")
         # A sum is finite if all its parts are, and takes a tenth of the time of looking at each.
         if not tensors[name].sum(dtype=torch.float32).isfinite():
             raise ValueError(f"weight '{name}' is not finite")
-    with _Uninitialized():
-        network = LSTMTagger(network_sizes)
-    network.load_state_dict(tensors)
+    copies = {name: tensor.to(torch.float32, copy=True) for name, tensor in tensors.items()}
+    network.load_state_dict(copies, assign=True)
     return network
 
 
 class _Uninitialized(TorchFunctionMode):
-    """Leaves out the random values that new weights get: they take half of the time of loading, and the caller's random
-    numbers would be others afterwards."""
+    """Leaves out the random values of new weights, which would change the caller's random numbers. On the device "meta"
+    torch would import hundreds of modules to compute them."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in (nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_):

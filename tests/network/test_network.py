@@ -9,7 +9,7 @@ import torch
 from spacy_lstm_tagger.network.hardware import computes_bfloat16
 from spacy_lstm_tagger.network.lstm_layer import Sentences, drop
 from spacy_lstm_tagger.network.lstm_tagger import LSTMTagger
-from spacy_lstm_tagger.network.sizes import NetworkSizes, weight_shapes
+from spacy_lstm_tagger.network.sizes import NetworkSizes
 from spacy_lstm_tagger.network.word_encoder import WordTypes
 
 TEXTBOOK = {
@@ -60,13 +60,6 @@ LENGTHS = [3, 1, 5, 2]
 def make(sizes):
     torch.manual_seed(0)
     return LSTMTagger(NetworkSizes(**sizes))
-
-
-@pytest.mark.parametrize("sizes", [*OPTIONS, {**RICH, "tune_vectors": True}, {**RICH, "mix_width": 0, "n_members": 1}])
-def test_weight_shapes_are_those_of_the_network(sizes):
-    shapes = list(weight_shapes(NetworkSizes(**sizes)))
-    assert len(dict(shapes)) == len(shapes)
-    assert dict(shapes) == {name: tuple(weight.shape) for name, weight in make(sizes).state_dict().items()}
 
 
 def make_types(sizes, n_types=10):
