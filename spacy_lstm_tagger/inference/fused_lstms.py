@@ -2,7 +2,7 @@
 
 from copy import deepcopy
 from heapq import heapreplace
-from typing import Callable, NamedTuple, Sequence
+from typing import NamedTuple, Sequence
 
 import numpy
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..network.hardware import has_amx, to_tensor
+from ..network.private_torch import ReadSequence, pack_lstm
 from ..ragged import numbers_within
 from .lstms import Cells
 
@@ -126,42 +127,10 @@ def _add_padding_column(lstm: nn.LSTM) -> nn.LSTM:
     return widened
 
 
-def _pack(lstm: nn.LSTM) -> Callable[[Tensor, Tensor], Tensor]:
-    """Arrange an LSTM's weights as oneDNN reads them. `nn.LSTM` does so in each call, which takes half of the time of
-    a sentence, but torch's operation for it is not public. Without it, or without AMX, this is `nn.LSTM`.
-
-    RETURNS (Callable[[Tensor, Tensor], Tensor]): From inputs and the first state to states. Shape (n_steps, n_rows,
-        width), (n_rows, units) and (n_steps, n_rows, units).
-    """
-    from_input, from_state, input_bias, state_bias = (weight.detach() for weight in lstm.all_weights[0])
-    units = lstm.hidden_size
-    arrange = getattr(torch.ops.mkldnn, "_reorder_mkldnn_rnn_layer_weight", None)
-    if arrange is None or not has_amx(from_input.device):
-        return lambda inputs, first: lstm(inputs, (first.unsqueeze(0), first.unsqueeze(0)))[0]
-    from_input, from_state = arrange(from_input, from_state, units, False, True, False)
-
-    def read(inputs: Tensor, first: Tensor) -> Tensor:
-        states, _, _, _ = torch.mkldnn_rnn_layer(
-            inputs,
-            from_input,
-            from_state,
-            input_bias,
-            state_bias,
-            first,
-            first,
-            reverse=False,
-            batch_sizes=[],  # of a packed batch
-            mode=2,  # an LSTM
-            hidden_size=units,
-            num_layers=1,
-            has_biases=True,
-            bidirectional=False,
-            batch_first=False,
-            train=False,
-        )
-        return states
-
-    return read
+def _pack(lstm: nn.LSTM) -> ReadSequence:
+    """Arrange an LSTM's weights as oneDNN reads them, if that helps. `nn.LSTM` does so in each call."""
+    packed = pack_lstm(lstm) if has_amx(next(lstm.parameters()).device) else None
+    return packed or (lambda inputs, first: lstm(inputs, (first.unsqueeze(0), first.unsqueeze(0)))[0])
 
 
 def _choose_number_of_rows(lengths: numpy.ndarray) -> int:

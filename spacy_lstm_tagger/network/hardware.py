@@ -6,10 +6,16 @@ import numpy
 import torch
 from torch import Tensor
 
+from .private_torch import has_amx_tile, has_avx512_bf16, onednn_computes_bfloat16
+
 
 def choose_precision(mixed: bool, device: torch.device) -> torch.dtype:
-    """RETURNS (torch.dtype): bfloat16 if it is wanted and the device computes in it, else float32. Hardware that only
-    emulates bfloat16 is many times slower with it.
+    """Choose the floats in which LSTMs compute.
+
+    mixed (bool): Whether bfloat16 is wanted.
+    device (torch.device): Where the network is.
+    RETURNS (torch.dtype): bfloat16 if it is wanted and the device computes in it, else float32. Hardware that only
+        emulates bfloat16 is many times slower with it.
     """
     return torch.bfloat16 if mixed and computes_bfloat16(device) else torch.float32
 
@@ -19,14 +25,12 @@ def computes_bfloat16(device: torch.device) -> bool:
     """RETURNS (bool): Whether the device has instructions for bfloat16."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
-    has_instructions = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return has_instructions and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return (has_avx512_bf16() or has_amx_tile()) and onednn_computes_bfloat16()
 
 
 def has_amx(device: torch.device) -> bool:
-    """RETURNS (bool): Whether the device is a processor with AMX, instructions for products of matrices in bfloat16,
-    that oneDNN may use."""
-    return device.type == "cpu" and bool(torch.cpu._is_amx_tile_supported()) and computes_bfloat16(device)
+    """RETURNS (bool): Whether the device is a processor with AMX, and oneDNN may use it for products in bfloat16."""
+    return device.type == "cpu" and has_amx_tile() and computes_bfloat16(device)
 
 
 def to_tensor(array: numpy.ndarray, like: Tensor) -> Tensor:

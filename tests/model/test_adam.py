@@ -1,3 +1,5 @@
+import sys
+
 import numpy
 import pytest
 import torch
@@ -13,8 +15,11 @@ SETTINGS = [
 ]
 
 
+@pytest.mark.parametrize("has_kernel", [True, False])
 @pytest.mark.parametrize("settings", SETTINGS)
-def test_steps_are_those_of_thinc(settings):
+def test_steps_are_those_of_thinc(settings, has_kernel, monkeypatch):
+    if not has_kernel:
+        monkeypatch.delattr(sys.modules["torch.optim.adamw"], "adamw")
     generator = numpy.random.default_rng(0)
     ours, thincs = (Optimizer(0.02, grad_clip=0.0, **settings) for _ in range(2))
     weights = {name: generator.normal(size=shape).astype("float32") for name, shape in (("a", (3, 4)), ("b", (5,)))}
