@@ -132,7 +132,7 @@ def explain(
         )
     lengths = windows_of(tagger.model, [doc]).lengths.tolist()
     if sum(lengths) != len(words):
-        size = tagger.model.attrs["window_size"]
+        size = tagger.model.attrs["settings"].window_size
         raise ValueError(f"A sentence is longer than the tagger's window_size of {size} words. Split it.")
     sentences = split(words, lengths)
     probabilities = {head: table[rows] for head, table in tagger.predict_proba([doc])[0].items()}

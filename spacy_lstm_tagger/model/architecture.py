@@ -7,7 +7,8 @@ from spacy.tokens import Doc
 from thinc.api import Model
 
 from ..ragged import split
-from .features import TaggerModel, windows_of
+from .features import TaggerModel, get_settings, windows_of
+from .settings import ModelSettings
 from .shim import ModuleShim, get_network
 from .tagging_pass import FastPath, score_tokens
 from .training_pass import Backprop, begin_update, no_gradient
@@ -73,11 +74,11 @@ def build_lstm_tagger_v1(
     window_overlap (int): How many words two neighbouring windows share.
     cache_size (int): How many words' vectors are kept between batches, so that they need not be computed again.
     mixed_precision (bool): Whether the LSTM computes in bfloat16 on hardware that can, in training and in tagging, and
-        in tagging also what its states say to the heads. Weights and the sums that are scores stay in float32.
+        in tagging also the products of its states with the weights of the heads. Weights and logits stay in float32.
     device (Optional[str]): A torch device, such as "cuda:0", for where spaCy is not set to use a GPU (that takes
         CuPy, this does not). Without such a device the network stays on the CPU, with a warning.
-    RETURNS (Model[List[Doc], List[numpy.ndarray]]): Its output has a row of logits for each token, the heads side by
-        side in the order of `NetworkSizes.n_labels`; rows of whitespace tokens are 0. In training, each row has the
+    RETURNS (Model[List[Doc], List[numpy.ndarray]]): Its output has a row of logits for each token, those of all heads
+        in the order of `NetworkSizes.n_labels`; rows of whitespace tokens are 0. In training, each row has the
         logits of all members, one member after the other, and that once for each sample.
     """
     if not 0 <= window_overlap < window_size:
@@ -104,29 +105,31 @@ def build_lstm_tagger_v1(
         dims={"nO": None},
         attrs={
             "vocabulary": vocabulary(),
-            "sizes": {
-                "word_width": word_width,
-                "affix_width": affix_width,
-                "character_width": character_width,
-                "tune_vectors": tune_static_vectors,
-                "mix_width": mix_width,
-                "hidden_width": hidden_width,
-                "depth": depth,
-                "bidirectional": bidirectional,
-                "skip": skip,
-                "n_members": n_members,
-                "convolution_width": convolution_width,
-            },
-            "word_dropout": word_dropout,
-            "embedding_dropout": embedding_dropout,
-            "dropout_samples": dropout_samples,
-            "changed_case": shares,
-            "dropout_rate": 0.0,
-            "include_static_vectors": include_static_vectors,
-            "window_size": window_size,
-            "window_overlap": window_overlap,
-            "mixed_precision": mixed_precision,
-            "device": device,
+            "settings": ModelSettings(
+                sizes={
+                    "word_width": word_width,
+                    "affix_width": affix_width,
+                    "character_width": character_width,
+                    "tune_vectors": tune_static_vectors,
+                    "mix_width": mix_width,
+                    "hidden_width": hidden_width,
+                    "depth": depth,
+                    "bidirectional": bidirectional,
+                    "skip": skip,
+                    "n_members": n_members,
+                    "convolution_width": convolution_width,
+                },
+                word_dropout=word_dropout,
+                embedding_dropout=embedding_dropout,
+                dropout_samples=dropout_samples,
+                changed_case=shares,
+                include_static_vectors=include_static_vectors,
+                window_size=window_size,
+                window_overlap=window_overlap,
+                mixed_precision=mixed_precision,
+                device=device,
+            ),
+            "dropout_rate": 0.0,  # under this name thinc sets it
             "fast_path": FastPath(cache_size),
         },
     )
@@ -144,7 +147,7 @@ def forward(model: TaggerModel, docs: List[Doc], is_train: bool) -> Tuple[List[n
     """
     n_members = get_network(model).sizes.n_members if is_train else 1
     # Without dropout all samples would be the same.
-    n_samples = model.attrs["dropout_samples"] if is_train and model.attrs["dropout_rate"] else 1
+    n_samples = get_settings(model).dropout_samples if is_train and model.attrs["dropout_rate"] else 1
     scores = numpy.zeros((sum(map(len, docs)), model.get_dim("nO") * n_members * n_samples), dtype="float32")
     backprop: Backprop = no_gradient
     if is_train:

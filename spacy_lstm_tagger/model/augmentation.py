@@ -6,7 +6,7 @@ import numpy
 
 from ..network.hardware import to_tensor
 from ..network.word_encoder import WordTypes
-from .features import TaggerModel
+from .features import TaggerModel, get_settings
 
 
 def change_case(
@@ -19,8 +19,8 @@ def change_case(
     lengths (numpy.ndarray): The windows' lengths.
     RETURNS (Tuple[List[str], numpy.ndarray]): Words and types with the changed ones.
     """
-    limits = numpy.cumsum(model.attrs["changed_case"])
-    # Which of CHANGES befalls each window, 0 is none.
+    limits = numpy.cumsum(get_settings(model).changed_case)
+    # For each window the number of its change in CHANGES, from 1 on. 0: none.
     changes = (1 + numpy.searchsorted(limits, numpy.random.random(len(lengths)), "right")) % (1 + len(CHANGES))
     if not changes.any():
         return words, types
@@ -31,7 +31,7 @@ def change_case(
 
 def forget_words(model: TaggerModel, types: WordTypes) -> WordTypes:
     """Make words unknown at random, the rarer the likelier, so that the network learns to do without."""
-    a = model.attrs["word_dropout"]
+    a = get_settings(model).word_dropout
     counts = model.attrs["vocabulary"].word_counts[types.words.cpu().numpy()]
     forgotten = numpy.random.random(len(counts)) < a / (a + counts)
     return types._replace(words=types.words.masked_fill(to_tensor(forgotten, types.words), 0))

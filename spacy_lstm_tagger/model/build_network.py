@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..network.lstm_tagger import LSTMTagger
 from ..network.sizes import NetworkSizes
-from .features import TaggerModel
+from .features import TaggerModel, get_settings
 from .shim import get_shim
 from .vocabulary import Vocabulary
 
@@ -26,18 +26,18 @@ def create_network(model: TaggerModel, n_labels: Dict[str, int], vocab: Vocab) -
     vocab (Vocab): Its vectors are the static vectors.
     """
     vector_width = 0
-    if model.attrs["include_static_vectors"]:
+    if get_settings(model).include_static_vectors:
         vector_width = vocab.vectors_length
         if not vector_width:
             raise ValueError(Errors.E896)
-    widths = model.attrs["sizes"]
+    widths = get_settings(model).sizes
     tables = _table_sizes(model.attrs["vocabulary"], widths["affix_width"], widths["character_width"])
     set_network(model, LSTMTagger(NetworkSizes(n_labels=n_labels, vector_width=vector_width, **tables, **widths)))
 
 
 def read_network(sizes: Mapping[str, Any], vocabulary: Vocabulary, weights: bytes) -> LSTMTagger:
-    """Make a network of the given sizes and weights. Sizes are compared with the weights before memory
-    is taken for them.
+    """Make a network of the given sizes and weights. The sizes are compared with the weights
+    before memory is taken for them.
 
     sizes (Mapping[str, Any]): The fields of `NetworkSizes`.
     vocabulary (Vocabulary): What the network's tables must have rows for.
@@ -96,13 +96,13 @@ def set_network(model: TaggerModel, network: Optional[LSTMTagger]) -> None:
     model (Model[List[Doc], List[numpy.ndarray]]): The model.
     network (Optional[LSTMTagger]): The network. None: the one that a model without labels has.
     """
-    get_shim(model).module = network and network.to(_find_device(model.attrs["device"]))
+    get_shim(model).module = network and network.to(_find_device(get_settings(model).device))
     n_labels = network and sum(network.sizes.n_labels.values())
     model.set_dim("nO", n_labels, force=True)  # type: ignore[arg-type]
 
 
 def _find_device(configured: Optional[str]) -> torch.device:
-    """What spaCy is set to use, if that is a GPU; else what the config says, if it is there."""
+    """The device that spaCy is set to use, if that is a GPU; else the config's, if it exists."""
     device = torch.device(get_torch_default_device())
     if configured is None or device.type != "cpu":
         return device

@@ -9,6 +9,7 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 
 from ..network.word_encoder import WordTypes
+from .settings import ModelSettings
 from .shim import get_network
 from .windows import Windows, cut_windows
 
@@ -16,9 +17,16 @@ from .windows import Windows, cut_windows
 TaggerModel = Model[List[Doc], List[numpy.ndarray]]
 
 
+def get_settings(model: TaggerModel) -> ModelSettings:
+    """RETURNS (ModelSettings): The model's settings. Other than sizes, they can be changed at any time."""
+    settings: ModelSettings = model.attrs["settings"]
+    return settings
+
+
 def windows_of(model: TaggerModel, docs: Sequence[Doc]) -> Windows:
     """RETURNS (Windows): The docs in windows of the model's size."""
-    return cut_windows(docs, model.attrs["window_size"], model.attrs["window_overlap"])
+    settings = get_settings(model)
+    return cut_windows(docs, settings.window_size, settings.window_overlap)
 
 
 def look_up_types(model: TaggerModel, vocab: Vocab, words: List[str], device: Optional[str] = None) -> WordTypes:

@@ -17,7 +17,7 @@ from ..inference.tagging_network import TaggingNetwork
 from ..inference.word_table import TypeCache, WordTable
 from ..network.hardware import choose_precision, has_amx
 from ..network.lstm_tagger import LSTMTagger
-from .features import TaggerModel, look_up_types, windows_of
+from .features import TaggerModel, get_settings, look_up_types, windows_of
 from .shim import get_shim
 
 
@@ -63,7 +63,7 @@ class FastPath:
     def prepare(self, model: TaggerModel, vocab: Vocab) -> Prepared:
         """RETURNS (Prepared): What belongs to the model's present weights and the vocab's present vectors."""
         prepared = self._prepared
-        mixed = model.attrs["mixed_precision"]
+        mixed = get_settings(model).mixed_precision
         version = (get_shim(model).version, id(vocab.vectors), mixed)
         if prepared is None or prepared.version != version:
             weights = cast(LSTMTagger, get_shim(model).as_stored())

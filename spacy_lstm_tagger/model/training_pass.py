@@ -8,7 +8,7 @@ from spacy.vocab import Vocab
 
 from ..network.hardware import choose_precision, to_tensor
 from .augmentation import change_case, forget_words
-from .features import TaggerModel, look_up_types
+from .features import TaggerModel, get_settings, look_up_types
 from .shim import get_network
 from .windows import Windows
 
@@ -25,7 +25,7 @@ def begin_update(model: TaggerModel, vocab: Vocab, windows: Windows, n_samples: 
     if dropout:
         words, types = change_case(model, words, types, windows.lengths)
     word_types = look_up_types(model, vocab, words)
-    if model.attrs["word_dropout"] and dropout:
+    if get_settings(model).word_dropout and dropout:
         word_types = forget_words(model, word_types)
     rows = word_types.words
     logits = network(
@@ -33,9 +33,9 @@ def begin_update(model: TaggerModel, vocab: Vocab, windows: Windows, n_samples: 
         to_tensor(types, rows),
         to_tensor(windows.lengths, rows),
         dropout,
-        model.attrs["embedding_dropout"] if dropout else 0.0,
+        get_settings(model).embedding_dropout if dropout else 0.0,
         n_samples,
-        choose_precision(model.attrs["mixed_precision"], rows.device),
+        choose_precision(get_settings(model).mixed_precision, rows.device),
     ).flatten(1)
     taken = windows.targets >= 0
     targets = windows.targets[taken]

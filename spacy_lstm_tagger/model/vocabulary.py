@@ -137,7 +137,7 @@ class Vocabulary:
         return self._clean(self.spell(word))
 
     def read_characters(self, word: str) -> str:
-        """RETURNS (str): The characters that are read: of a very long word the ends, which tell most about it."""
+        """RETURNS (str): The characters that are read: of a very long word both ends."""
         return self._shorten(self.spell(word))
 
     def to_bytes(self) -> bytes:
@@ -250,5 +250,5 @@ def _unpack(packed: bytes, dtype: str, first: int) -> Dict[int, int]:
     keys = numpy.frombuffer(packed, dtype=dtype).tolist()
     rows = {key: row for row, key in enumerate(keys, first)}
     if len(rows) != len(keys):
-        raise ValueError("a key stands twice in a table")
+        raise ValueError("a key is in a table twice")
     return rows

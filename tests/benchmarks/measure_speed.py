@@ -171,7 +171,7 @@ def count_differences(options: argparse.Namespace) -> dict[str, list[int]]:
         docs = [copy_words(nlp, doc) for doc in read_dev(options.treebank)]
         labels = {}
         for mixed in (True, False):
-            tagger.model.attrs["mixed_precision"] = mixed
+            tagger.model.attrs["settings"].mixed_precision = mixed
             labels[mixed] = numpy.concatenate([prediction.labels for prediction in tagger.predict(docs)])
         set_dropout_rate(tagger.model, 0.0)
         n_labels = [len(names) for names in tagger.label_data.values()]

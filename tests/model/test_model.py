@@ -1,5 +1,6 @@
 import re
 from collections import Counter
+from dataclasses import replace
 from itertools import product
 
 import numpy
@@ -39,7 +40,7 @@ def test_predict_equals_begin_update_without_dropout(trained):
     set_dropout_rate(model, 0.0)
     docs = make_docs(trained)
     for mixed_precision, tolerance in ((False, 1e-5), (True, 0.2)):
-        model.attrs["mixed_precision"] = mixed_precision
+        model.attrs["settings"].mixed_precision = mixed_precision
         trained_scores, _ = model.begin_update(docs)
         for predicted, scores in zip(model.predict(docs), trained_scores):
             numpy.testing.assert_allclose(predicted, average_members(scores), atol=tolerance)
@@ -56,7 +57,7 @@ def test_mixed_precision_needs_hardware_for_it(trained, monkeypatch):
         if wanted and there and not can:
             continue
         monkeypatch.setattr("spacy_lstm_tagger.network.hardware.computes_bfloat16", lambda device, there=there: there)
-        model.attrs["mixed_precision"] = wanted
+        model.attrs["settings"].mixed_precision = wanted
         scores[wanted, there] = concatenate(model.begin_update(docs)[0])
     numpy.testing.assert_array_equal(scores[False, True], scores[False, False])
     numpy.testing.assert_array_equal(scores[True, False], scores[False, False])
@@ -88,7 +89,7 @@ def test_docs_without_words_score_zero(trained, texts):
 def test_gradient_equals_numerical_gradient(trained, name):
     """Through docs and windows that overlap, from the scores of the thinc model to the weights of the torch one."""
     model = trained.get_pipe("lstm_tagger").model.copy()
-    model.attrs.update(window_size=4, window_overlap=2, mixed_precision=False)
+    model.attrs["settings"] = replace(model.attrs["settings"], window_size=4, window_overlap=2, mixed_precision=False)
     set_dropout_rate(model, 0.0)
     get_shim(model).module = get_network(model).double()  # differences of floats would be too coarse
     docs = make_docs(trained)
@@ -161,9 +162,9 @@ def test_long_docs_are_read_in_windows(trained):
     model = trained.get_pipe("lstm_tagger").model.copy()
     words = ["The", "dog", "ate", "the", "apples", "."] * 30
     doc = Doc(trained.vocab, words=words)
-    model.attrs.update(window_size=1000, window_overlap=0)
+    model.attrs["settings"] = replace(model.attrs["settings"], window_size=1000, window_overlap=0)
     whole = model.predict([doc])[0]
-    model.attrs.update(window_size=60, window_overlap=40)
+    model.attrs["settings"] = replace(model.attrs["settings"], window_size=60, window_overlap=40)
     numpy.testing.assert_allclose(model.predict([doc])[0], whole, atol=0.05)
 
 

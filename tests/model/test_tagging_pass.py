@@ -57,7 +57,7 @@ def test_precision_can_be_changed_at_any_time(trained, monkeypatch):
     model = trained.get_pipe("lstm_tagger").model
     seen = []
     for mixed in (True, False, True):
-        monkeypatch.setitem(model.attrs, "mixed_precision", mixed)
+        monkeypatch.setattr(model.attrs["settings"], "mixed_precision", mixed)
         seen.append(probabilities(trained))
     numpy.testing.assert_array_equal(seen[0], seen[2])
     numpy.testing.assert_allclose(seen[0], seen[1], atol=0.05)
