@@ -7,13 +7,21 @@ import shutil
 import pytest
 
 import spacy_lstm_tagger
+import spacy_lstm_tagger.explain
 from spacy_lstm_tagger.commands.train import train
 from spacy_lstm_tagger.pipeline.component import LSTMTaggerPipe
 from spacy_lstm_tagger.pipeline.loading import load_pipeline
 
 from .conftest import ROOT
 
-DOCUMENTED = [spacy_lstm_tagger, LSTMTaggerPipe, LSTMTaggerPipe.predict_proba, load_pipeline, train]
+DOCUMENTED = [
+    spacy_lstm_tagger,
+    spacy_lstm_tagger.explain,
+    LSTMTaggerPipe,
+    LSTMTaggerPipe.predict_proba,
+    load_pipeline,
+    train,
+]
 
 
 class WithoutColours(doctest.OutputChecker):

@@ -1,4 +1,13 @@
-"""Why a tagger decides as it does: the forward pass, the reasons and the page that shows them."""
+"""How a tagger comes to its labels: the forward pass, the attributions and the page that shows them.
+
+>>> import spacy_lstm_tagger as lt
+>>> explanation = lt.explain(lt.load_pipeline("en"), "She reads.")
+>>> explanation.words
+['She', 'reads', '.']
+>>> explanation.left_out["pos"].shape  # by how much each label changes when each word is left out
+(3, 3)
+>>> page = explanation.to_html()
+"""
 
 import sys
 from types import ModuleType
