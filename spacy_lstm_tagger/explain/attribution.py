@@ -12,11 +12,9 @@ from typing import Callable, Iterator, List, NamedTuple, Tuple
 import numpy
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ..network.lstm_tagger import LSTMTagger
 from ..network.word_encoder import WordEncoder, WordTypes
-from .backpropagation import trace_back
 from .recurrence import score_labels, trace_sentence
 
 # At how many points of each part of the path the gradient is taken.
@@ -27,7 +25,7 @@ SMALLEST_DIFFERENCE = 0.1  # in nats: what is below counts as this much
 # A word's embeddings bend more, and are computed sooner.
 N_POINTS_OF_WORD = 64
 # How many gradients are computed at once.
-N_ROWS = 256
+N_GRADIENTS = 32
 
 
 class Attributions(NamedTuple):
@@ -98,8 +96,9 @@ def average_word(encoder: WordEncoder, types: WordTypes, weights: numpy.ndarray)
     return encoder.mix(shares @ encoder.join(types, encoder.read_characters(types)))
 
 
-def _log_probabilities(network: LSTMTagger, features: Tensor, labels: Tensor) -> Tensor:
-    """*Shape:* ``features (n_members, n_words, n_points, width)``, result ``(n_words, n_points, n_heads)``"""
+def _log_probabilities(network: LSTMTagger, path: Tensor, labels: Tensor) -> Tensor:
+    """*Shape:* ``path (n_words, n_points, encoder.width)``, result ``(n_words, n_points, n_heads)``"""
+    features = trace_sentence(network, path).features
     n_points = features.shape[2]
     chosen = [
         logits.log_softmax(2).gather(2, column.view(-1, 1, 1).expand(-1, n_points, 1))
@@ -119,10 +118,7 @@ def _average_gradients(
     :returns: *Shape:* ``(n_words * n_heads, n_words, width)``, and how much each log-probability changes,
         ``(n_words * n_heads,)``
     """
-    with torch.no_grad():
-        ends = trace_sentence(network, torch.stack([start, start + change], dim=1)).features
-        before, after = _log_probabilities(network, ends, labels).unbind(1)
-    differences = (after - before).flatten()
+    differences = _find_differences(network, start, change, labels)
     allowed = TOLERANCE * differences.abs().clamp(min=SMALLEST_DIFFERENCE)
     errors = torch.zeros_like(differences)
     averages = change.new_zeros(len(differences), *change.shape)
@@ -130,7 +126,9 @@ def _average_gradients(
     while parts:
         begin, length, pending = parts.pop()
         part = length * change
-        gradients, part_differences = _average_over_part(network, start + begin * change, part, labels, pending)
+        part_start = start + begin * change
+        gradients = _average_over_part(network, part_start, part, labels, pending)
+        part_differences = _find_differences(network, part_start, part, labels)[pending]
         part_errors = (gradients * part).sum((1, 2)) - part_differences
         limit = allowed[pending]
         accepted = (part_errors.abs() <= limit / 2) & ((errors[pending] + part_errors).abs() <= limit)
@@ -144,34 +142,29 @@ def _average_gradients(
     return averages, differences
 
 
-def _average_over_part(
-    network: LSTMTagger, start: Tensor, change: Tensor, labels: Tensor, wanted: Tensor
-) -> Tuple[Tensor, Tensor]:
+def _find_differences(network: LSTMTagger, start: Tensor, change: Tensor, labels: Tensor) -> Tensor:
+    """Find how much the labels' log-probabilities change along a path. *Shape:* ``(n_words * n_heads,)``"""
+    with torch.no_grad():
+        before, after = _log_probabilities(network, torch.stack([start, start + change], dim=1), labels).unbind(1)
+    return (after - before).flatten()
+
+
+def _average_over_part(network: LSTMTagger, start: Tensor, change: Tensor, labels: Tensor, wanted: Tensor) -> Tensor:
     """Average the gradients of some labels' log-probabilities over a part of the path.
 
     :param wanted: which of the labels, counted word by word. *Shape:* ``(n_wanted,)``
     :returns: *Shape:* ``(n_wanted, n_words, width)``, and how much each log-probability changes, ``(n_wanted,)``
     """
     points, weights = _gauss_legendre(N_POINTS)
-    # Both ends belong to the path as well, but have no weight.
-    points, weights = functional.pad(points, (1, 0)), functional.pad(weights, (1, 1))
-    points = functional.pad(points, (0, 1), value=1.0)
-    states, features = trace_sentence(network, start.unsqueeze(1) + points.unsqueeze(1) * change.unsqueeze(1))
-    features.requires_grad_()
-    log_probabilities = _log_probabilities(network, features, labels)
-    differences = (log_probabilities[:, -1] - log_probabilities[:, 0]).detach().flatten()[wanted]
-    # A word's labels are read from its own features alone, so that one pass finds the gradients of all words.
-    scores = (weights @ log_probabilities).unbind(1)
-    by_features = [torch.autograd.grad(head.sum(), features, retain_graph=True)[0] for head in scores]
-    inner = slice(1, -1)
-    gradients = []
-    for some in wanted.split(N_ROWS // N_POINTS):
-        at_heads = features.new_zeros(len(some), *features[..., inner, :].shape)
-        for gradient, label in zip(at_heads, some.tolist()):
-            word, head = divmod(label, len(by_features))
-            gradient[:, word] = by_features[head][:, word, inner]
-        gradients.append(trace_back(network, states[..., inner, :], features[..., inner, :], at_heads))
-    return torch.cat(gradients), differences
+    # A shift of all points at once: its gradient is the sum over the points.
+    shift = torch.zeros_like(change).requires_grad_()
+    path = (start + shift).unsqueeze(1) + points.unsqueeze(1) * change.unsqueeze(1)
+    averages = (weights @ _log_probabilities(network, path, labels)).flatten()[wanted]
+    gradients = [
+        torch.autograd.grad(averages, shift, directions, retain_graph=True, is_grads_batched=True)[0]
+        for directions in torch.eye(len(wanted)).split(N_GRADIENTS)
+    ]
+    return torch.cat(gradients)
 
 
 def _divide(

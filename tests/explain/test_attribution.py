@@ -1,5 +1,7 @@
 """Integrated gradients: complete, and the same as a plain sum over many points."""
 
+from itertools import product
+
 import numpy
 import pytest
 import torch
@@ -36,14 +38,15 @@ def explain(sizes, n_words=6):
     return network, types, labels, average
 
 
-def score(network, vectors, labels):
-    """The labels' log-probabilities, by the network's own layers. Shape (n_heads, n_words)."""
-    members = vectors.chunk(len(network.members), 1)
-    tokens = torch.arange(len(vectors))
-    layout = Sentences.from_lengths(torch.tensor([len(tokens)]))
+def score(network, sentences, labels):
+    """The labels' log-probabilities, by the network's own layers. Shape (n_heads, n_sentences, n_words)."""
+    n_sentences, n_words, _ = sentences.shape
+    members = sentences.flatten(0, 1).chunk(len(network.members), 1)
+    layout = Sentences.from_lengths(torch.full((n_sentences,), n_words))
     logits = sum(m(part, layout, 0.0, torch.float32) for m, part in zip(network.members, members)) / len(members)
-    heads = logits.split(list(network.sizes.n_labels.values()), 1)
-    return torch.stack([head.log_softmax(1)[tokens, labels[:, i]] for i, head in enumerate(heads)])
+    heads = logits.unflatten(0, (n_sentences, n_words)).split(list(network.sizes.n_labels.values()), 2)
+    words = torch.arange(n_words)
+    return torch.stack([head.log_softmax(2)[:, words, labels[:, i]] for i, head in enumerate(heads)])
 
 
 @pytest.mark.parametrize("sizes", VARIANTS)
@@ -51,9 +54,9 @@ def test_words_add_up_to_the_difference(sizes):
     network, types, labels, average = explain(sizes)
     found = attribute(network, types, labels, average, ignore)
     real = network.encoder(types)
-    difference = score(network, real, labels) - score(network, average.expand_as(real), labels)
-    torch.testing.assert_close(found.difference, difference, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(found.words.sum(2), difference, rtol=TOLERANCE, atol=TOLERANCE / 10)
+    before, after = score(network, torch.stack([average.expand_as(real), real]), labels).unbind(1)
+    torch.testing.assert_close(found.difference, after - before, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found.words.sum(2), after - before, rtol=TOLERANCE, atol=TOLERANCE / 10)
 
 
 @pytest.mark.parametrize("sizes", VARIANTS)
@@ -62,14 +65,15 @@ def test_words_are_what_a_plain_sum_over_many_points_gives(sizes):
     found = attribute(network, types, labels, average, ignore)
     real = network.encoder(types)
     change = real - average
-    n_points = 400
+    # shape: (n_points, n_words, width)
+    points = ((torch.arange(400) + 0.5) / 400).view(-1, 1, 1)
+    path = (average + points * change).requires_grad_()
+    # shape: (n_heads, n_words)
+    averages = score(network, path, labels).mean(1)
     expected = torch.zeros_like(found.words)
-    for i in range(n_points):
-        vectors = (average + (i + 0.5) / n_points * change).requires_grad_()
-        for head, outputs in enumerate(score(network, vectors, labels)):
-            for word, output in enumerate(outputs):
-                gradient = torch.autograd.grad(output, vectors, retain_graph=True)[0]
-                expected[head, word] += (gradient * change).sum(1) / n_points
+    for head, word in product(*map(range, averages.shape)):
+        (gradients,) = torch.autograd.grad(averages[head, word], path, retain_graph=True)
+        expected[head, word] = (gradients.sum(0) * change).sum(1)
     torch.testing.assert_close(found.words, expected, rtol=0.02, atol=0.02)
 
 
