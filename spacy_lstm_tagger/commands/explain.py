@@ -31,7 +31,7 @@ def explain_cli(
 ) -> None:
     """
     Write a page that shows how the tagger comes to its labels for a text: every gate and state of the LSTM, and the
-    words that each decision leans on.
+    words that each decision depends on.
     """
     with clean_exit():
         candidates = None if words_path is None else words_path.read_text("utf8").split()

@@ -153,7 +153,7 @@ def _average_over_part(network: LSTMTagger, start: Tensor, change: Tensor, label
     """Average the gradients of some labels' log-probabilities over a part of the path.
 
     :param wanted: which of the labels, counted word by word. *Shape:* ``(n_wanted,)``
-    :returns: *Shape:* ``(n_wanted, n_words, width)``, and how much each log-probability changes, ``(n_wanted,)``
+    :returns: *Shape:* ``(n_wanted, n_words, width)``
     """
     points, weights = _gauss_legendre(N_POINTS)
     # A shift of all points at once: its gradient is the sum over the points.

@@ -6,7 +6,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from spacy_lstm_tagger.explain.explanation import explain, order_units
+from spacy_lstm_tagger.explain.explanation import explain
 from spacy_lstm_tagger.explain.recurrence import QUANTITIES
 from spacy_lstm_tagger.pipeline.loading import find_tagger
 
@@ -191,14 +191,12 @@ def test_before_training_with_other_labels_is_an_error(trained):
         explain(trained, "The dog", before=other)
 
 
-def test_units_that_behave_alike_stand_together():
-    generator = numpy.random.default_rng(0)
-    kind = generator.permutation(numpy.repeat([0, 1, 2], 5))
-    patterns = numpy.asarray([[1, -1, 0.5, 0, 0.2], [0.2, 0.6, 1, -0.3, 0], [-1, 1, -0.5, 0, -0.2]])
-    hidden = patterns[kind].T + generator.normal(0, 0.01, (5, 15))
-    order = order_units(numpy.broadcast_to(hidden, (1, 1, 1, len(QUANTITIES), 5, 15)))[0, 0, 0]
-    assert sorted(order.tolist()) == list(range(15))
-    assert numpy.count_nonzero(numpy.diff(kind[order])) == 2
+def test_fields_of_the_parts_are_attributes_of_the_explanation(explanation):
+    assert explanation.words is explanation.decisions.words
+    assert explanation.states is explanation.forward_pass.states
+    assert explanation.attributions is explanation.reasons.attributions
+    with pytest.raises(AttributeError, match="no attribute 'gates'"):
+        _ = explanation.gates
 
 
 def test_explaining_leaves_the_tagger_as_it_was(trained):

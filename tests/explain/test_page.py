@@ -86,7 +86,8 @@ def test_labels_and_their_probabilities_can_be_read(explanation, page):
 def test_sum_that_is_off_is_said_to_be(explanation, page):
     assert "miss" not in page
     differences = {head: sums + 0.5 for head, sums in explanation.differences.items()}
-    assert explanation._replace(differences=differences).to_html().count("in sum all words miss it by +0.50") > 1
+    reasons = explanation.reasons._replace(differences=differences)
+    assert explanation._replace(reasons=reasons).to_html().count("in sum all words miss it by +0.50") > 1
 
 
 def test_every_picture_and_region_has_a_name(page):

@@ -118,7 +118,7 @@ def test_picked_numbers_are_those_of_numpy(page, explanation, word, member, laye
 
 
 def test_page_opens_with_its_pick(page, explanation):
-    picked = pick(explanation)
+    picked = pick(*explanation[:3])
     check_numbers(page, explanation, picked.word, 0, picked.layer, 0, picked.unit)
 
 
@@ -130,7 +130,7 @@ def test_click_in_a_heat_map_picks_word_and_unit(page, explanation):
     offsets = [round(image.size["width"] * ((word + 0.5) / len(WORDS) - 0.5))]
     offsets.append(round(image.size["height"] * ((row + 0.5) / n_units - 0.5)))
     webdriver.ActionChains(page).move_to_element_with_offset(image, *offsets).click().perform()
-    layer = pick(explanation).layer
+    layer = pick(*explanation[:3]).layer
     check_numbers(page, explanation, word, 0, layer, 0, explanation.unit_order[0, layer, 0][row])
 
 
@@ -138,7 +138,7 @@ def test_arrow_keys_move_through_a_heat_map(page, explanation):
     choose(page, "word", 2)
     (gates,) = [panel for panel in page.find_elements(by.CLASS_NAME, "gates") if panel.is_displayed()]
     region = gates.find_element(by.CLASS_NAME, "scroller")
-    layer = pick(explanation).layer
+    layer = pick(*explanation[:3]).layer
     order = explanation.unit_order[0, layer, 0].tolist()
     choose_unit(page, order[2])
     region.send_keys(keys.ARROW_RIGHT, keys.ARROW_DOWN, keys.ARROW_DOWN, keys.ARROW_UP)
@@ -161,7 +161,7 @@ def test_unit_that_does_not_exist_is_the_nearest(page, explanation):
 
 
 @pytest.mark.parametrize("word", [1, 4])
-def test_bars_are_what_the_word_leans_on(page, explanation, word):
+def test_bars_are_what_the_word_depends_on(page, explanation, word):
     choose(page, "word", word)
     rows = {("leftOut", head): change[:, word] for head, change in explanation.left_out.items()}
     rows.update({("adds", head): table[word] for head, table in explanation.attributions.items()})
@@ -219,7 +219,7 @@ def test_sentences_begin_afresh(trained, driver, tmp_path):
     explanation = explain(trained, doc)
     (tmp_path / "page.html").write_text(explanation.to_html(), encoding="utf8")
     driver.get((tmp_path / "page.html").as_uri())
-    layer = pick(explanation).layer
+    layer = pick(*explanation[:3]).layer
     for word, direction in ((2, 0), (1, 1), (3, 0)):
         choose(driver, "word", word)
         choose(driver, "direction", direction)
