@@ -1,6 +1,6 @@
-"""Calibration: a temperature for each head, and how far its confidence is from its accuracy."""
+"""Calibration: from a head's logits to probabilities that agree with accuracies, and how far they are from it."""
 
-from typing import Any, Dict, Mapping, NamedTuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy
 
@@ -10,19 +10,110 @@ N_STEPS = 20
 # Without bounds a head that is always right, or that only guesses, has no best temperature.
 LOWEST, HIGHEST = 0.1, 10.0
 FACTORS = (1.0, 1.02, 1.04, 1.06, 0.98, 0.96)
+# The points of the map from margins to confidences, and the mistakes that each needs.
+N_POINTS, MISTAKES_PER_POINT = 8, 5
 
 
-def fit_temperatures(logits: Mapping[str, numpy.ndarray], targets: Mapping[str, numpy.ndarray]) -> Dict[str, float]:
-    """Find the temperature of each head.
+class Calibration(NamedTuple):
+    """How a head's logits become probabilities: by a temperature, and by a map from margins to confidences.
+
+    The margin is the difference between the two highest logits. Label smoothing bounds the probability of an easy
+    word's label, but not its margin. Models saved before have no map.
+
+    temperature (float): What the logits are divided by.
+    margins (Sequence[float]): The points of the map, ascending; empty if there is no map.
+    log_odds (Sequence[float]): The log-odds that the likeliest label is right at these points, ascending. Linear in
+        between, constant outside.
+    """
+
+    temperature: float = 1.0
+    margins: Sequence[float] = ()
+    log_odds: Sequence[float] = ()
+
+    def confidence(self, logits: numpy.ndarray) -> numpy.ndarray:
+        """RETURNS (numpy.ndarray): The likeliest label's probability. float32, shape (n_tokens,)."""
+        if not len(self.margins) or logits.shape[1] == 1:
+            return highest_probability(logits, self.temperature)
+        highest = numpy.partition(logits, -2, axis=1)
+        log_odds = numpy.interp(highest[:, -1] - highest[:, -2], self.margins, self.log_odds)
+        confidence = (1 / (1 + numpy.exp(-log_odds))).astype("float32")
+        # The likeliest label must stay the likeliest.
+        (unsure,) = (confidence < 0.5001).nonzero()
+        if len(unsure):
+            share_of_second = highest_probability(_without_likeliest(logits[unsure]), self.temperature)
+            lowest = 1.00001 * share_of_second / (1 + share_of_second)
+            confidence[unsure] = numpy.maximum(confidence[unsure], lowest)
+        return confidence
+
+    def probabilities(self, logits: numpy.ndarray) -> numpy.ndarray:
+        """RETURNS (numpy.ndarray): The probability of every label; rows sum to 1. float32, shape of the logits."""
+        if not len(self.margins) or logits.shape[1] == 1:
+            return softmax(logits / self.temperature)
+        confidence = self.confidence(logits)
+        probabilities = softmax(_without_likeliest(logits) / self.temperature) * (1 - confidence)[:, None]
+        probabilities[numpy.arange(len(logits)), logits.argmax(axis=1)] = confidence
+        return probabilities
+
+
+def _without_likeliest(logits: numpy.ndarray) -> numpy.ndarray:
+    others = logits.copy()
+    others[numpy.arange(len(logits)), logits.argmax(axis=1)] = -numpy.inf
+    return others
+
+
+def fit_calibrations(
+    logits: Mapping[str, numpy.ndarray], targets: Mapping[str, numpy.ndarray]
+) -> Dict[str, Calibration]:
+    """Find the calibration of each head.
 
     logits (Mapping[str, numpy.ndarray]): Each head's logits of held-out tokens.
     targets (Mapping[str, numpy.ndarray]): Their right labels, as for `fit_temperature`.
-    RETURNS (Dict[str, float]): The temperatures.
+    RETURNS (Dict[str, Calibration]): The calibrations.
     """
-    return {
-        layer: refine_temperature(fit_temperature(of_head, targets[layer]), of_head, targets[layer])
-        for layer, of_head in logits.items()
-    }
+    return {layer: _fit_calibration(of_head, targets[layer]) for layer, of_head in logits.items()}
+
+
+def _fit_calibration(logits: numpy.ndarray, targets: numpy.ndarray) -> Calibration:
+    temperature = refine_temperature(fit_temperature(logits, targets), logits, targets)
+    known = numpy.flatnonzero(targets >= 0)
+    if logits.shape[1] == 1 or not len(known):
+        return Calibration(temperature)
+    highest = numpy.partition(logits[known], -2, axis=1)
+    is_right = logits[known].argmax(axis=1) == targets[known]
+    return Calibration(temperature, *fit_confidence(highest[:, -1] - highest[:, -2], is_right))
+
+
+def fit_confidence(margins: numpy.ndarray, is_right: numpy.ndarray) -> Tuple[Sequence[float], Sequence[float]]:
+    """Find how often the likeliest label is right, by its margin.
+
+    Tokens are put in bins by margin, which each hold the same share of mistakes plus right labels. Bins that are not in
+    the order of accuracy are merged, as in isotonic regression: Zadrozny and Elkan (2002),
+    https://doi.org/10.1145/775047.775151
+
+    margins (numpy.ndarray): Shape (n_tokens,).
+    is_right (numpy.ndarray): Whether each token's likeliest label is right. bool, shape (n_tokens,).
+    RETURNS (Tuple[Sequence[float], Sequence[float]]): For each bin the mean margin, and the log-odds of being right.
+        Both ascend. Empty if there are too few mistakes, or too few right labels, for two bins.
+    """
+    order = numpy.argsort(margins, kind="stable")
+    is_right = is_right[order]
+    n_right, n_wrong = numpy.bincount(is_right, minlength=2)[::-1].tolist()
+    n_bins = min(N_POINTS, n_right // MISTAKES_PER_POINT, n_wrong // MISTAKES_PER_POINT)
+    if n_bins < 2:
+        return (), ()
+    shares = numpy.cumsum(numpy.where(is_right, 1 / n_right, 1 / n_wrong)) / 2
+    bins = numpy.minimum(shares * n_bins, n_bins - 1).astype("int64")
+    merged: List[numpy.ndarray] = []
+    for i in range(n_bins):
+        of_bin = bins == i
+        # The numbers of tokens and of right ones, and the sum of the margins.
+        merged.append(numpy.array([of_bin.sum(), is_right[of_bin].sum(), margins[order][of_bin].sum()]))
+        while len(merged) > 1 and merged[-2][1] * merged[-1][0] >= merged[-1][1] * merged[-2][0]:
+            merged[-2:] = [merged[-2] + merged[-1]]
+    counts, right, sums = numpy.array(merged).T
+    # Half a token more on either side: nothing is certain.
+    log_odds = numpy.log((right + 0.5) / (counts - right + 0.5))
+    return tuple((sums / counts).round(6).tolist()), tuple(log_odds.round(6).tolist())
 
 
 def fit_temperature(logits: numpy.ndarray, targets: numpy.ndarray) -> float:

@@ -24,7 +24,7 @@ from ..model.vocabulary import Vocabulary
 from ..ragged import split
 from ..shipped import DEFAULT_MODEL, pretrained_directory
 from . import serialization, storage
-from .calibration import fit_temperatures
+from .calibration import Calibration, fit_calibrations
 from .confidence import register_confidence
 from .conflicts import warn_of_conflicts
 from .credits import add_credits
@@ -132,8 +132,8 @@ class LSTMTaggerPipe(TrainablePipe):
         tag_map (Optional[TagMap]): The UPOS tag of each fine-grained tag, or the path of a JSON file with them, for
             training data that has no UPOS tags. Other tags become "X".
         consistent_labels (bool): Whether a token only gets labels that occur together in the training data.
-        store_confidence (bool): Whether to store the labels' probabilities, as `token._.tag_confidence` and
-            `token._.pos_confidence`.
+        store_confidence (bool): Whether to store the labels' probabilities, as `token._.tag_confidence`,
+            `token._.pos_confidence` and `token._.morph_confidence`.
         pretrained (Optional[str]): The name of a tagger that ships with the package, to start from. `initialize`
             then restores it.
         """
@@ -141,7 +141,7 @@ class LSTMTaggerPipe(TrainablePipe):
         self.model = model
         self.name = name
         self.scorer = scorer
-        self.temperatures: Dict[str, float] = {}
+        self.calibrations: Dict[str, Calibration] = {}
         self._is_checked = False
         self._rehearsal_model: Optional[Model[List[Doc], List[numpy.ndarray]]] = None
         self.cfg: Dict[str, Any] = {
@@ -191,7 +191,7 @@ class LSTMTaggerPipe(TrainablePipe):
 
     @property
     def store_confidence(self) -> bool:
-        """Whether the probabilities of labels are stored, as `token._.tag_confidence` and `token._.pos_confidence`."""
+        """Whether the probabilities of labels are stored, as `token._.tag_confidence` and so on."""
         return bool(self.cfg["store_confidence"])
 
     @store_confidence.setter
@@ -268,8 +268,8 @@ class LSTMTaggerPipe(TrainablePipe):
         RETURNS (List[Prediction]): The labels of each doc's tokens.
         """
         docs = list(docs)
-        temperatures = self.temperatures if self.store_confidence else None
-        return predict_labels(docs, self._score(docs), self.label_scheme, temperatures)
+        calibrations = self.calibrations if self.store_confidence else None
+        return predict_labels(docs, self._score(docs), self.label_scheme, calibrations)
 
     def set_annotations(self, docs: Iterable[Doc], predictions: Iterable[Prediction]) -> None:
         """Set the labels in docs.
@@ -303,7 +303,7 @@ class LSTMTaggerPipe(TrainablePipe):
             ['PRON', 'VERB', 'PUNCT']
         """
         docs = list(docs)
-        return predict_probabilities(docs, self._score(docs), self.label_scheme, self.temperatures)
+        return predict_probabilities(docs, self._score(docs), self.label_scheme, self.calibrations)
 
     def top_k(self, docs: Iterable[Doc], k: int = 5) -> List[Dict[str, List[List[Tuple[str, float]]]]]:
         """Find the likeliest labels of every token.
@@ -321,10 +321,10 @@ class LSTMTaggerPipe(TrainablePipe):
         ]
 
     def calibrate(self, examples: Iterable[Example]) -> Dict[str, float]:
-        """Fit each head's temperature, so that probabilities agree with accuracies. No label changes.
+        """Fit each head's calibration, so that probabilities agree with accuracies. No label changes.
 
-        It is done whenever training evaluates averaged weights, so that the saved model has the temperatures of these
-        weights.
+        It is done whenever training evaluates averaged weights, so that the saved model has the calibrations of
+        these weights.
 
         examples (Iterable[Example]): Examples that were not trained on.
         RETURNS (Dict[str, float]): The temperature of each head: above 1 if the network is too confident, else below.
@@ -336,10 +336,10 @@ class LSTMTaggerPipe(TrainablePipe):
             tokens = numpy.concatenate([part.tokens for part in scored])
             logits = map(numpy.concatenate, zip(*(part.logits for part in scored)))
             targets = gold_targets(examples, self.label_scheme.labels, self.cfg["neg_prefix"])
-            self.temperatures = fit_temperatures(
+            self.calibrations = fit_calibrations(
                 dict(zip(targets, logits)), {layer: of_layer[tokens] for layer, of_layer in targets.items()}
             )
-        return dict(self.temperatures)
+        return {layer: calibration.temperature for layer, calibration in self.calibrations.items()}
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
         """Score examples that the pipeline has annotated. In training, calibrate the averaged weights with them.
@@ -449,7 +449,7 @@ class LSTMTaggerPipe(TrainablePipe):
         return self
 
     def _to_parts(self) -> Dict[str, bytes]:
-        return storage.to_parts(self.label_scheme, self.temperatures, self.model)
+        return storage.to_parts(self.label_scheme, self.calibrations, self.model)
 
     def _load(self, parts: Mapping[str, bytes], source: str) -> None:
         learned = storage.from_parts(parts, self.model, source)
@@ -457,10 +457,10 @@ class LSTMTaggerPipe(TrainablePipe):
             if learned["tag_map"] is not None and not isinstance(self.cfg["tag_map"], Mapping):
                 self.cfg["tag_map"] = learned["tag_map"]
             self._set_labels(learned["labels"], learned["combinations"])
-            self.temperatures = dict(learned.get("temperatures", {}))
+            self.calibrations = storage.read_calibrations(learned)
 
     def _set_labels(self, labels: Mapping[str, Sequence[str]], combinations: Sequence[int] = ()) -> None:
-        """Set the labels; the temperatures of other labels do not apply to them."""
+        """Set the labels; the calibrations of other labels do not apply to them."""
         self.label_scheme = LabelScheme(
             self.vocab,
             labels,
@@ -468,4 +468,4 @@ class LSTMTaggerPipe(TrainablePipe):
             tag_map=self.cfg["tag_map"],
             consistent=self.cfg["consistent_labels"],
         )
-        self.temperatures = {}
+        self.calibrations = {}

@@ -9,9 +9,9 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from ..ragged import split
-from .confidence import CONFIDENCE_LAYERS, keep_confidence
+from .calibration import Calibration
+from .confidence import keep_confidence
 from .label_scheme import LabelScheme
-from .probabilities import highest_probability, softmax
 from .token_attributes import get_attributes, set_attributes
 
 
@@ -45,37 +45,36 @@ def predict_labels(
     docs: Sequence[Doc],
     scored: Iterable[Scored],
     scheme: LabelScheme,
-    temperatures: Optional[Mapping[str, float]],
+    calibrations: Optional[Mapping[str, Calibration]],
 ) -> List[Prediction]:
     """Find the labels of docs.
 
     docs (Sequence[Doc]): The docs.
     scored (Iterable[Scored]): Their tokens, without whitespace.
     scheme (LabelScheme): The labels.
-    temperatures (Optional[Mapping[str, float]]): The temperatures of heads, 1 by default; None for no confidences.
+    calibrations (Optional[Mapping[str, Calibration]]): Those of heads that have one; None for no confidences.
     RETURNS (List[Prediction]): The labels of each doc.
     """
     labels = numpy.full((sum(map(len, docs)), len(scheme.labels)), -1, dtype="int64")
-    confidence = None if temperatures is None else numpy.full(labels.shape, numpy.nan, dtype="float32")
+    confidence = None if calibrations is None else numpy.full(labels.shape, numpy.nan, dtype="float32")
     for tokens, logits, chosen in scored:
         labels[tokens] = chosen
-        if temperatures is not None and confidence is not None:
+        if calibrations is not None and confidence is not None:
             for head, (layer, of_head) in enumerate(zip(scheme.labels, logits)):
-                if layer in CONFIDENCE_LAYERS:
-                    confidence[tokens, head] = highest_probability(of_head, temperatures.get(layer, 1.0))
+                confidence[tokens, head] = calibrations.get(layer, Calibration()).confidence(of_head)
     confidences = [None] * len(docs) if confidence is None else split(confidence, map(len, docs))
     return [Prediction(*pair) for pair in zip(split(labels, map(len, docs)), confidences)]
 
 
 def predict_probabilities(
-    docs: Sequence[Doc], scored: Iterable[Scored], scheme: LabelScheme, temperatures: Mapping[str, float]
+    docs: Sequence[Doc], scored: Iterable[Scored], scheme: LabelScheme, calibrations: Mapping[str, Calibration]
 ) -> List[Dict[str, numpy.ndarray]]:
     """Find the probabilities of all labels.
 
     docs (Sequence[Doc]): The docs.
     scored (Iterable[Scored]): Their tokens, without whitespace, whose labels are all equally likely.
     scheme (LabelScheme): The labels.
-    temperatures (Mapping[str, float]): The temperatures of heads, 1 by default.
+    calibrations (Mapping[str, Calibration]): Those of heads that have one.
     RETURNS (List[Dict[str, numpy.ndarray]]): For each doc and head, float32, shape (n_tokens, n_labels).
     """
     n_tokens = sum(map(len, docs))
@@ -85,7 +84,7 @@ def predict_probabilities(
     }
     for tokens, logits, _ in scored:
         for (layer, rows), of_head in zip(probabilities.items(), logits):
-            rows[tokens] = softmax(of_head / temperatures.get(layer, 1.0))
+            rows[tokens] = calibrations.get(layer, Calibration()).probabilities(of_head)
     by_doc = zip(*(split(rows, map(len, docs)) for rows in probabilities.values()))
     return [dict(zip(probabilities, rows)) for rows in by_doc]
 

@@ -5,6 +5,7 @@ from math import inf
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Sequence, TypeVar
 
+import numpy
 import srsly
 from spacy.vocab import Vocab
 
@@ -15,12 +16,13 @@ from ..model.features import TaggerModel
 from ..model.shim import get_network, get_shim
 from ..model.vocabulary import Vocabulary, build_vocabulary_v1
 from ..network.lstm_tagger import LSTMTagger
+from .calibration import Calibration
 from .label_combinations import Combinations
 from .label_scheme import LabelScheme, label_values, read_tag_map
 
 # Raised with each change of the files that a released version cannot read, or would misread. Each version reads the
 # formats of all released ones: tests/models has a model of each.
-# Format 2: the vocabulary says how it normalizes words. Before, it did not.
+# Format 2: the vocabulary says how it normalizes words, and heads may have confidences by margin.
 FORMAT = 2
 CFG, VOCABULARY, WEIGHTS = "cfg", "vocabulary.msgpack", "model.safetensors"
 PARTS = (CFG, VOCABULARY, WEIGHTS)
@@ -28,11 +30,11 @@ PARTS = (CFG, VOCABULARY, WEIGHTS)
 T = TypeVar("T")
 
 
-def to_parts(scheme: LabelScheme, temperatures: Mapping[str, float], model: TaggerModel) -> Dict[str, bytes]:
+def to_parts(scheme: LabelScheme, calibrations: Mapping[str, Calibration], model: TaggerModel) -> Dict[str, bytes]:
     """Serialize a tagger.
 
     scheme (LabelScheme): Its labels.
-    temperatures (Mapping[str, float]): The temperatures of its heads.
+    calibrations (Mapping[str, Calibration]): Those of its heads.
     model (Model): The component's model.
     RETURNS (Dict[str, bytes]): The contents of each file.
     """
@@ -43,7 +45,11 @@ def to_parts(scheme: LabelScheme, temperatures: Mapping[str, float], model: Tagg
         "format": FORMAT,
         "labels": scheme.labels,
         "combinations": scheme.combinations,
-        "temperatures": temperatures,
+        "temperatures": {layer: calibration.temperature for layer, calibration in calibrations.items()},
+        "confidences": {
+            layer: {"margins": list(calibration.margins), "log_odds": list(calibration.log_odds)}
+            for layer, calibration in calibrations.items()
+        },
         "tag_map": scheme.tag_map,
         "vocabulary": vocabulary.settings,
         "network": get_network(model).sizes._asdict() if shim.has_module else None,
@@ -82,6 +88,15 @@ def from_parts(parts: Mapping[str, bytes], model: TaggerModel, source: str) -> D
         set_network(model, _parse(parts, WEIGHTS, source, lambda data: _load_network(sizes, vocabulary, data), digests))
     model.attrs["vocabulary"] = vocabulary
     return cfg
+
+
+def read_calibrations(cfg: Mapping[str, Any]) -> Dict[str, Calibration]:
+    """RETURNS (Dict[str, Calibration]): The calibrations in `cfg`. Those of models saved before have no confidences."""
+    calibrations = {}
+    for layer, temperature in cfg.get("temperatures", {}).items():
+        points = cfg.get("confidences", {}).get(layer, {"margins": [], "log_odds": []})
+        calibrations[layer] = Calibration(temperature, tuple(points["margins"]), tuple(points["log_odds"]))
+    return calibrations
 
 
 def read_parts(path: Path, exclude: Iterable[str]) -> Dict[str, bytes]:
@@ -170,6 +185,10 @@ def _check_cfg(cfg: Mapping[str, Any]) -> None:
     temperatures = cfg.get("temperatures", {})
     if not all(layer in labels and 0 < temperature < inf for layer, temperature in temperatures.items()):
         raise ValueError(f"temperatures of the layers are {temperatures!s:.80} instead of numbers above 0")
+    for layer, calibration in read_calibrations(cfg).items():
+        points = numpy.array([calibration.margins, calibration.log_odds], dtype="float64")
+        if not numpy.isfinite(points).all() or not (numpy.diff(points) >= 0).all():
+            raise ValueError(f"the confidences of '{layer}' are {calibration!s:.80} instead of ascending numbers")
     # Not the path of a map: no file is read but the model's own.
     if not isinstance(cfg["tag_map"], (dict, type(None))):
         raise ValueError(f"tag_map is {cfg['tag_map']!r:.80} instead of a map")

@@ -79,15 +79,16 @@ def same_words(doc: Doc, change: Callable[[str], str]) -> Doc:
 
 
 def calibration(nlp: Language, sentences: list[Doc]) -> Iterable[tuple[str, list[float]]]:
-    """Yield for each head the calibration error without temperatures and with them."""
+    """Yield for each head the calibration error without calibration and with it."""
     tagger = find_tagger(nlp)
     fitted_on, measured_on = (
         [Example(copy_words(nlp, doc, str), doc) for doc in itertools.islice(sentences, first, None, 2)]
         for first in (0, 1)
     )
     errors: dict[str, list[float]] = {head: [] for head in HEADS if tagger.label_data.get(head)}
-    for temperatures in ({}, tagger.calibrate(fitted_on)):
-        tagger.temperatures = dict(temperatures)
+    tagger.calibrate(fitted_on)
+    for calibrations in ({}, tagger.calibrations):
+        tagger.calibrations = calibrations
         probabilities = tagger.predict_proba([eg.predicted for eg in measured_on])
         for head, values in errors.items():
             rows = numpy.concatenate([of_doc[head] for of_doc in probabilities])

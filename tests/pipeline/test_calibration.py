@@ -9,13 +9,15 @@ from spacy.language import Language
 from spacy_lstm_tagger.pipeline.calibration import (
     HIGHEST,
     LOWEST,
+    Calibration,
     expected_calibration_error,
+    fit_calibrations,
     fit_temperature,
     refine_temperature,
     reliability,
 )
 from spacy_lstm_tagger.pipeline.loss import negative_log_likelihood
-from spacy_lstm_tagger.pipeline.probabilities import softmax
+from spacy_lstm_tagger.pipeline.probabilities import highest_probability, softmax
 
 from ..conftest import TEXTS, make_examples, make_pipeline
 
@@ -100,42 +102,94 @@ def test_evaluation_in_training_calibrates_and_any_other_does_not() -> None:
     tagger = nlp.get_pipe("lstm_tagger")
     examples = make_examples(nlp)
     nlp.evaluate(examples)
-    assert tagger.temperatures == {}
+    assert tagger.calibrations == {}
     (shim,) = tagger.model.shims
     averages = {(shim.id, name): weights.numpy() + 0.1 for name, weights in shim.module.state_dict().items()}
     with nlp.use_params(averages):
         nlp.evaluate(examples)
-        fitted = dict(tagger.temperatures)
-        assert tagger.calibrate(make_examples(nlp)) == pytest.approx(fitted)
+        fitted = dict(tagger.calibrations)
+        temperatures = {head: calibration.temperature for head, calibration in fitted.items()}
+        assert tagger.calibrate(make_examples(nlp)) == pytest.approx(temperatures)
     assert set(fitted) == {"tag", "pos", "morph"}
     nlp.evaluate(make_examples(nlp, [{"words": ["Run"], "tags": ["NN"], "pos": ["NOUN"], "morphs": [""]}]))
-    assert tagger.temperatures == fitted
+    assert tagger.calibrations == fitted
 
 
-def test_temperatures_are_saved() -> None:
+def test_calibrations_are_saved() -> None:
     nlp = make_pipeline(steps=5)
     tagger = nlp.get_pipe("lstm_tagger")
     tagger.calibrate(make_examples(nlp))
+    tagger.calibrations["pos"] = tagger.calibrations["pos"]._replace(margins=(0.5, 3.25), log_odds=(0.1, 4.0))
     other: Language = make_pipeline()
     other.from_bytes(nlp.to_bytes())
-    assert other.get_pipe("lstm_tagger").temperatures == tagger.temperatures
+    assert other.get_pipe("lstm_tagger").calibrations == tagger.calibrations
     docs = [nlp.make_doc(text) for text in TEXTS]
     for own, loaded in zip(tagger.predict_proba(docs), other.get_pipe("lstm_tagger").predict_proba(docs)):
         assert all((own[head] == loaded[head]).all() for head in own)
 
 
-def test_new_labels_begin_without_temperatures() -> None:
+def test_new_labels_begin_without_calibrations() -> None:
     nlp = make_pipeline(steps=5)
     tagger = nlp.get_pipe("lstm_tagger")
     examples = make_examples(nlp)
     tagger.calibrate(examples)
     nlp.initialize(lambda: examples)
-    assert tagger.temperatures == {}
+    assert tagger.calibrations == {}
 
 
 def test_calibrating_with_nothing_changes_nothing() -> None:
     tagger = make_pipeline().get_pipe("lstm_tagger")
     assert tagger.calibrate([]) == {}
+
+
+def test_confidence_is_within_3_points_of_accuracy_in_every_band() -> None:
+    # As with label smoothing: the margins of easy words are bounded, though their labels are nearly always right.
+    generator = numpy.random.default_rng(0)
+    margins = 4 * generator.beta(3, 1, size=80_000)
+    is_right = generator.random(80_000) < 1 - 0.5 * (1 - margins / 4) ** 0.5
+    logits = numpy.stack([margins, numpy.zeros_like(margins), numpy.full_like(margins, -2.0)], axis=1).astype("float32")
+    targets = numpy.where(is_right, 0, 1)
+    fitted, held_out = slice(None, 40_000), slice(40_000, None)
+    calibration = fit_calibrations({"pos": logits[fitted]}, {"pos": targets[fitted]})["pos"]
+    confidence = calibration.confidence(logits[held_out])
+    bands = numpy.digitize(confidence, [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98])
+    gaps = [abs(confidence[bands == i].mean() - is_right[held_out][bands == i].mean()) for i in set(bands.tolist())]
+    assert len(gaps) >= 4
+    assert max(gaps) < 0.03
+    by_temperature = highest_probability(logits[held_out], calibration.temperature)
+    assert expected_calibration_error(by_temperature, is_right[held_out]) > 0.03
+
+
+CALIBRATIONS = st.builds(
+    lambda temperature, points: Calibration(temperature, *zip(*zip(*map(sorted, zip(*points))))),
+    st.floats(0.2, 5.0),
+    st.lists(st.tuples(st.floats(0, 20), st.floats(-5, 9)), min_size=2, max_size=6),
+)
+
+
+@given(CALIBRATIONS, st.integers(0, 2**32 - 1), st.integers(1, 6), st.sampled_from([0.01, 1.0, 5.0, 1e4]))
+def test_probabilities_keep_the_order_of_labels(
+    calibration: Calibration, seed: int, n_labels: int, scale: float
+) -> None:
+    logits = numpy.random.default_rng(seed).normal(size=(30, n_labels), scale=scale).astype("float32")
+    logits[0] = 0  # a tie
+    before = logits.copy()
+    found = calibration.probabilities(logits)
+    assert found.dtype == numpy.float32
+    assert (logits == before).all()
+    numpy.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+    assert (found.argmax(axis=1) == logits.argmax(axis=1)).all()
+    assert (numpy.diff(numpy.take_along_axis(found, logits.argsort(axis=1), axis=1))[1:] >= -1e-6).all()
+    numpy.testing.assert_array_equal(found.max(axis=1), calibration.confidence(logits))
+
+
+@pytest.mark.parametrize("n_wrong", [0, 9])
+def test_few_mistakes_give_a_temperature_alone(n_wrong: int) -> None:
+    logits = numpy.random.default_rng(0).normal(size=(100, 3)).astype("float32")
+    targets = logits.argmax(axis=1)
+    targets[:n_wrong] = logits[:n_wrong].argmin(axis=1)
+    calibration = fit_calibrations({"pos": logits}, {"pos": targets})["pos"]
+    assert calibration == Calibration(calibration.temperature)
 
 
 def sort_slowly(predictions: List[Tuple[float, bool]], n_bins: int) -> List[List[Tuple[float, bool]]]:

@@ -3,15 +3,16 @@ from typing import Any, List
 
 import numpy
 import pytest
+import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
-from spacy_lstm_tagger.pipeline.confidence import USER_DATA_KEY, register_confidence
+from spacy_lstm_tagger.pipeline.confidence import register_confidence
 from spacy_lstm_tagger.pipeline.loading import find_tagger, load_pipeline
 
-from ..conftest import TEXTS, make_pipeline
+from ..conftest import SMALL_MODEL, TEXTS, make_examples, make_pipeline
 
-ATTRIBUTES = ["tag_confidence", "pos_confidence"]
+ATTRIBUTES = ["tag_confidence", "pos_confidence", "morph_confidence"]
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +31,8 @@ def test_confidence_is_the_highest_probability(confident: Language) -> None:
     for doc, by_layer in zip(docs, probabilities):
         for token in doc:
             if not token.is_space:
-                expected = [by_layer[layer][token.i].max() for layer in ("tag", "pos")]
-                assert [token._.tag_confidence, token._.pos_confidence] == pytest.approx(expected, abs=1e-5)
+                expected = [by_layer[layer][token.i].max() for layer in ("tag", "pos", "morph")]
+                assert [token._.get(name) for name in ATTRIBUTES] == pytest.approx(expected, abs=1e-5)
 
 
 def test_confidence_is_that_of_the_label_that_was_set(confident: Language) -> None:
@@ -42,6 +43,8 @@ def test_confidence_is_that_of_the_label_that_was_set(confident: Language) -> No
         if not token.is_space:
             assert best["tag"][token.i] == [(token.tag_, pytest.approx(token._.tag_confidence, abs=1e-5))]
             assert best["pos"][token.i] == [(token.pos_, pytest.approx(token._.pos_confidence, abs=1e-5))]
+            morph = str(token.morph) or "_"
+            assert best["morph"][token.i] == [(morph, pytest.approx(token._.morph_confidence, abs=1e-5))]
 
 
 def test_confidence_does_not_change_the_labels(confident: Language, trained: Language) -> None:
@@ -66,7 +69,7 @@ def test_off_stores_nothing(text: str, trained: Language) -> None:
     register_confidence()
     doc = trained(text)
     assert doc.user_data == {}
-    assert confidences(doc) == [[None, None]] * len(doc)
+    assert confidences(doc) == [[None, None, None]] * len(doc)
 
 
 def test_on_and_off_can_be_switched() -> None:
@@ -81,13 +84,15 @@ def test_on_and_off_can_be_switched() -> None:
 
 
 def test_doc_that_was_not_tagged_has_none(confident: Language) -> None:
-    assert confidences(confident.make_doc("Run !")) == [[None, None]] * 2
+    assert confidences(confident.make_doc("Run !")) == [[None, None, None]] * 2
 
 
-def test_layer_without_head_has_none(confident: Language) -> None:
-    doc = confident("Run !")
-    del doc.user_data[USER_DATA_KEY]["pos"]
-    assert [(tag is None, pos is None) for tag, pos in confidences(doc)] == [(False, True)] * 2
+def test_layer_without_head_has_none() -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lstm_tagger", config={"model": SMALL_MODEL, "store_confidence": True})
+    sentence = {"words": ["Run", "!"], "tags": ["VB", "."]}
+    nlp.initialize(lambda: make_examples(nlp, [sentence]))
+    assert [[value is None for value in row] for row in confidences(nlp("Run"))] == [[False, True, True]]
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -123,13 +128,13 @@ def test_second_part_of_a_split_token_has_none(confident: Language) -> None:
     before = confidences(doc)
     with doc.retokenize() as retokenizer:
         retokenizer.split(doc[1], ["do", "g"], heads=[doc[1], doc[1]])
-    assert confidences(doc) == [before[0], before[1], [None, None], before[2]]
+    assert confidences(doc) == [before[0], before[1], [None, None, None], before[2]]
 
 
 def test_tagging_again_replaces_the_confidence(confident: Language) -> None:
     doc = confident("The dog ate")
     before = confidences(doc)
-    doc.user_data[USER_DATA_KEY]["tag"] = numpy.zeros(3, dtype="float32")
+    doc[1]._.tag_confidence = 0.0
     assert confidences(confident(doc)) == before
 
 
@@ -146,7 +151,19 @@ def test_label_that_was_there_before_has_no_confidence() -> None:
     assert [token._.tag_confidence is None for token in doc] == [True, False]
 
 
-def test_part_of_a_doc_has_no_confidence(nlp: Language) -> None:
-    nlp.get_pipe("lstm_tagger").store_confidence = True
-    part = nlp(Doc(nlp.vocab, words=["dog", "dog", "dog"]))[1:].as_doc(copy_user_data=True)
-    assert [token._.tag_confidence for token in part] == [None, None]
+def test_docs_that_are_put_together_keep_it(confident: Language) -> None:
+    docs = list(confident.pipe(TEXTS[1:]))
+    assert confidences(Doc.from_docs(docs)) == [row for doc in docs for row in confidences(doc)]
+
+
+def test_part_of_a_doc_keeps_it(confident: Language) -> None:
+    doc = confident("The dog ate the apples .")
+    assert confidences(doc[1:4].as_doc(copy_user_data=True)) == confidences(doc)[1:4]
+
+
+def test_label_that_is_kept_when_tagged_again_has_no_confidence_any_more() -> None:
+    nlp = make_pipeline(store_confidence=True)
+    doc = nlp("dog dog")
+    nlp.get_pipe("lstm_tagger").cfg["overwrite"] = False
+    doc[0].tag_ = "ZZ"
+    assert [token._.tag_confidence is None for token in nlp(doc)] == [True, False]
