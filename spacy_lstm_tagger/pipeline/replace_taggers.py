@@ -8,6 +8,7 @@ from spacy.language import Language
 from spacy.pipeline import AttributeRuler
 
 from ..annotation_layers import LAYERS
+from ..model.features import get_settings
 from .loading import find_tagger, load_pipeline
 
 TAGGERS = ("tagger", "morphologizer", "lstm_tagger")
@@ -32,7 +33,7 @@ def replace_taggers(nlp: Language, model: Union[str, Path, Language] = "en") -> 
     """
     source = model if isinstance(model, Language) else load_pipeline(model)
     tagger = find_tagger(source)
-    if tagger.model.attrs["include_static_vectors"] and nlp.vocab.vectors != source.vocab.vectors:
+    if get_settings(tagger.model).include_static_vectors and nlp.vocab.vectors != source.vocab.vectors:
         raise ValueError(
             f"The tagger of {source.meta['lang']}_{source.meta['name']} uses word vectors that this pipeline does not "
             "have. Set nlp.vocab.vectors to that pipeline's, or use a tagger with include_static_vectors = false."
