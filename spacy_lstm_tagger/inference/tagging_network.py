@@ -158,8 +158,6 @@ class TaggingNetwork:
             convolved = functional.embedding_bag(places, table.convolved.flatten(0, 1), mode="sum").relu_()
             inputs = torch.cat([inputs, convolved.to(self._precision)], 1)
         scores = table.scores.index_select(0, to_tensor(words[:, words.shape[1] // 2], inputs))
-        if self._precision is torch.float32:  # else the product is of another precision than the sum
-            return scores.addmm_(inputs, self._head)[: len(cells)]
         return scores.add_(inputs @ self._head)[: len(cells)]
 
 

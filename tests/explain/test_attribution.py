@@ -10,7 +10,7 @@ from spacy_lstm_tagger.explain import attribution
 from spacy_lstm_tagger.explain.attribution import TOLERANCE, attribute, average_word
 from spacy_lstm_tagger.network.lstm_layer import Sentences
 
-from ..network.test_network import RICH, TEXTBOOK, make, make_types
+from ..network.test_lstm_tagger import RICH, TEXTBOOK, make, make_types
 
 VARIANTS = [
     TEXTBOOK,

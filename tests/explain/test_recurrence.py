@@ -8,7 +8,7 @@ from torch import nn
 
 from spacy_lstm_tagger.explain.recurrence import QUANTITIES, score_labels, step_through, trace_sentence, trace_spelling
 
-from ..network.test_network import CONVOLUTIONAL, RICH, TEXTBOOK, make, make_types
+from ..network.test_lstm_tagger import CONVOLUTIONAL, RICH, TEXTBOOK, make, make_types
 
 CONFIGURATIONS = [TEXTBOOK, RICH, *CONVOLUTIONAL] + [
     {**RICH, "depth": depth, "bidirectional": both, "n_characters": characters, "n_members": members, "skip": skip}

@@ -6,7 +6,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from spacy_lstm_tagger.inference.tagging_network import TaggingNetwork
 from spacy_lstm_tagger.network.hardware import has_amx
 
-from ..network.test_network import OPTIONS, RICH, make, make_types
+from ..network.test_lstm_tagger import OPTIONS, RICH, make, make_types
 
 CPU = torch.device("cpu")
 LENGTHS = numpy.asarray([9, 9, 8, 7, 5, 5, 4, 2, 2, 1, 1])
