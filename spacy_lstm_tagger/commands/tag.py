@@ -2,14 +2,19 @@
 
 import os
 import sys
+from itertools import chain
+from pathlib import Path
 from typing import BinaryIO, Callable, Iterable, Iterator, List, Optional
 
 import typer
 from spacy.language import Language
+from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc
+from spacy.util import minibatch
 from wasabi.util import supports_ansi
 
-from ..formats.tagged_text import render
+from ..formats.filled_conllu import Block, fill_block, is_conllu, read_blocks
+from ..formats.tagged_text import list_misc, render
 from ..pipeline.loading import load_pipeline
 from .cli import clean_exit, lstm_tagger_cli, show_progress
 
@@ -21,45 +26,65 @@ CHUNK = 1 << 16
 def tag_cli(
     texts: Optional[List[str]] = typer.Argument(None, metavar="[TEXT]...", help="Texts. Default: standard input"),
     input_file: Optional[typer.FileBinaryRead] = typer.Option(
-        None, "--input", "-i", help="File with a text a line; - is standard input"
+        None, "--input", "-i", metavar="FILE", help="File with one text per line, or CoNLL-U; - is standard input"
     ),
     model: str = typer.Option(
         "en", "--model", "-m", help="Directory or package of a pipeline, or a tagger that ships with this package"
     ),
-    format: str = typer.Option("table", "--format", "-f", help="table, conllu, json, tsv or html"),
+    format: Optional[str] = typer.Option(
+        None,
+        "--format",
+        "-f",
+        help="table, conllu, json (one object per line), tsv or html. Default: conllu for CoNLL-U, table for text",
+    ),
     confidence: bool = typer.Option(
         False, "--confidence", help="Show the confidence of each label, and mark doubtful words with a ?"
     ),
+    sentences: bool = typer.Option(
+        False, "--sentences", help="Show each sentence by itself, as the pipeline or a rule splits them"
+    ),
 ) -> None:
     """
-    Tag texts: the arguments, or the lines of a file or of standard input.
+    Tag texts: the arguments, or the lines of a file or of standard input. In CoNLL-U, fill in UPOS, XPOS and FEATS.
     """
     with clean_exit():
         if texts and input_file is not None:
             raise typer.BadParameter("Give either texts, or a file of them with --input.")
-        if texts:
-            batches: Iterable[List[str]] = [texts]
-        else:
-            batches = _open_lines(input_file or sys.stdin.buffer)
         color = sys.stdout.isatty() and supports_ansi() and not os.environ.get("NO_COLOR")
-        for piece in tag_batches(batches, model, format=format, confidence=confidence, color=color):
+        if texts:
+            pieces = tag_batches(
+                [texts], model, format=format or "table", confidence=confidence, sentences=sentences, color=color
+            )
+        else:
+            stream = input_file or sys.stdin.buffer
+            pieces = _tag_stream(stream, model, format, confidence=confidence, sentences=sentences, color=color)
+        for piece in pieces:
             sys.stdout.write(piece)
             sys.stdout.flush()
 
 
 def tag(
-    texts: Iterable[str], model: str, *, format: str = "table", confidence: bool = False, color: bool = False
+    texts: Iterable[str],
+    model: str = "en",
+    *,
+    format: str = "table",
+    confidence: bool = False,
+    sentences: bool = False,
+    color: bool = False,
 ) -> Iterator[str]:
     """Tag texts.
 
     texts (Iterable[str]): The texts.
     model (str): Directory or package of a pipeline with an LSTM tagger, or a tagger that ships with this package.
-    format (str): Form of the output: "table", "conllu", "json", "tsv" or "html".
+    format (str): Form of the output: "table", "conllu", "json", "tsv" or "html". In CoNLL-U, texts are always split
+        into sentences.
     confidence (bool): Whether to show the confidence of each label.
+    sentences (bool): Whether each sentence is shown as a text. The pipeline sets their boundaries, or spaCy's
+        sentencizer does, after tagging: labels are the same in every format.
     color (bool): Whether tables have colours, by escape sequences of a terminal.
     YIELDS (str): Pieces of the output.
     """
-    return tag_batches([texts], model, format=format, confidence=confidence, color=color)
+    return tag_batches([texts], model, format=format, confidence=confidence, sentences=sentences, color=color)
 
 
 def tag_batches(
@@ -68,6 +93,7 @@ def tag_batches(
     *,
     format: str = "table",
     confidence: bool = False,
+    sentences: bool = False,
     color: bool = False,
 ) -> Iterator[str]:
     """Tag texts that come in batches. Each batch is output before the next one is read.
@@ -76,7 +102,35 @@ def tag_batches(
     YIELDS (str): Pieces of the output.
     """
     nlp = load_pipeline(model, store_confidence=confidence)
-    return render(_pipe_batches(nlp, batches), format, confidence=confidence, color=color)
+    docs: Iterable[Doc] = _pipe_batches(nlp, batches)
+    if sentences or format == "conllu":
+        docs = map(_split_sentences, docs)
+    texts = (sentence for doc in docs for sentence in doc.sents) if sentences and format != "conllu" else docs
+    return render(texts, format, confidence=confidence, color=color)
+
+
+def tag_conllu(
+    lines: Iterable[str],
+    model: str = "en",
+    *,
+    file: str = "<stdin>",
+    format: str = "conllu",
+    confidence: bool = False,
+    color: bool = False,
+) -> Iterator[str]:
+    """Tag the words of CoNLL-U.
+
+    lines (Iterable[str]): The lines of CoNLL-U.
+    file (str): The file's name, for errors.
+    format (str): Form of the output. "conllu" keeps the comments and all columns but UPOS, XPOS and FEATS.
+    The other arguments are those of `tag`.
+    YIELDS (str): Pieces of the output.
+    """
+    nlp = load_pipeline(model, store_confidence=confidence)
+    blocks = _tag_blocks(nlp, read_blocks(lines, Path(file), nlp.vocab))
+    if format == "conllu":
+        return (fill_block(block, list_misc if confidence else lambda token: ()) for block in blocks)
+    return render((block.doc for block in blocks), format, confidence=confidence, color=color)
 
 
 def read_lines(stream: BinaryIO, on_read: Callable[[int], object] = lambda n_bytes: None) -> Iterator[List[str]]:
@@ -94,6 +148,21 @@ def read_lines(stream: BinaryIO, on_read: Callable[[int], object] = lambda n_byt
         on_read(len(chunk))
     if rest:
         yield [_decode(rest, n_lines + 1)]
+
+
+def _tag_stream(
+    stream: BinaryIO, model: str, format: Optional[str], *, confidence: bool, sentences: bool, color: bool
+) -> Iterator[str]:
+    """Tag a stream of texts or of CoNLL-U, which its first lines decide."""
+    batches = _open_lines(stream)
+    first = next(batches, [])
+    batches = chain([first], batches)
+    if is_conllu(first):
+        file, lines = getattr(stream, "name", "<stdin>"), chain.from_iterable(batches)
+        return tag_conllu(lines, model, file=file, format=format or "conllu", confidence=confidence, color=color)
+    return tag_batches(
+        batches, model, format=format or "table", confidence=confidence, sentences=sentences, color=color
+    )
 
 
 def _open_lines(stream: BinaryIO) -> Iterator[List[str]]:
@@ -129,3 +198,12 @@ def _pipe_batches(nlp: Language, batches: Iterable[Iterable[str]]) -> Iterator[D
     for texts in batches:
         with nlp.memory_zone():
             yield from nlp.pipe(texts)
+
+
+def _tag_blocks(nlp: Language, blocks: Iterable[Block]) -> Iterator[Block]:
+    for batch in minibatch(blocks, nlp.batch_size):
+        yield from (block._replace(doc=doc) for block, doc in zip(batch, nlp.pipe(block.doc for block in batch)))
+
+
+def _split_sentences(doc: Doc) -> Doc:
+    return doc if doc.has_annotation("SENT_START") else Sentencizer()(doc)

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Sequence, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
 
 from spacy.tokens import Doc, Token
 
@@ -23,66 +23,80 @@ def read_conllu(text: str, file: Path) -> Iterator[Sentence]:
     YIELDS (Sentence): The sentences. Raises a ValueError that names file and line.
     """
     for block in blocks(text):
-        words: List[Tuple[Any, ...]] = []
-        heads: List[int] = []
-        tokens: List[Tuple[int, int, str]] = []
-        last_of_token, space_after_token = 0, True
-        for number, line in block:
-            if line.startswith("#"):
-                continue
+        words = read_words(block, file)
+        labels: List[Tuple[str, str, str]] = []
+        for number, (_, _, _, upos, xpos, feats, *_) in zip(words.lines, words.columns):
             place = f"{file}, line {number}"
-            columns = line.split("\t")
-            if len(columns) != COLUMNS:
-                raise ValueError(
-                    f"{place}: CoNLL-U has {COLUMNS} columns separated by tabs, not {len(columns)}: {line!r:.60}"
-                )
-            identifier, form, _, upos, xpos, feats, head, _, _, misc = columns
-            space_after = "SpaceAfter=No" not in misc.split("|")
-            if re.fullmatch(r"\d+-\d+", identifier):
-                first, last_of_token = map(int, identifier.split("-"))
-                if not len(words) + 1 == first <= last_of_token:
-                    raise ValueError(
-                        f"{place}: the token must begin with word {len(words) + 1}, not {identifier!r:.20}."
-                    )
-                tokens.append((first - 1, last_of_token, form))
-                space_after_token = space_after
-                continue
-            if re.fullmatch(r"\d+\.\d+", identifier):
-                continue
-            position = len(words) + 1
-            if identifier != str(position):
-                raise ValueError(f"{place}: the next word's ID must be {position}, not {identifier!r:.20}.")
-            if not form:
-                raise ValueError(f"{place}: the word is empty.")
             if upos not in UPOS and upos != "_":
                 raise ValueError(f"{place}: {upos!r:.20} is not a UPOS tag. Use: {', '.join(UPOS)}.")
             if feats != "_" and not FEATS.fullmatch(feats):
                 raise ValueError(f"{place}: FEATS must look like 'Case=Nom|Number=Sing' or '_', not {feats!r:.60}.")
-            if position <= last_of_token:
-                space_after = space_after_token and position == last_of_token
-            heads.append(int(head) if head.isascii() and head.isdigit() else 0)
-            words.append((form, space_after, "" if xpos == "_" else xpos, "" if upos == "_" else upos, feats))
-        if tokens and tokens[-1][1] > len(words):
-            raise ValueError(f"{place}: the sentence ends within the multiword token {tokens[-1][2]!r:.60}.")
-        if words:
-            multiword = [MultiwordToken(*token, _find_root(heads, *token[:2])) for token in tokens]
-            forms, spaces, tags, pos, morphs = (list(column) for column in zip(*words))
-            yield Sentence(forms, spaces, tags, pos, morphs, multiword)
+            labels.append(("" if xpos == "_" else xpos, "" if upos == "_" else upos, feats))
+        if labels:
+            heads = [int(head) if head.isascii() and head.isdigit() else 0 for *_, head, _, _, _ in words.columns]
+            multiword = [MultiwordToken(*token, _find_root(heads, *token[:2])) for token in words.tokens]
+            tags, pos, morphs = (list(column) for column in zip(*labels))
+            yield Sentence([columns[1] for columns in words.columns], words.spaces, tags, pos, morphs, multiword)
 
 
-def _find_root(heads: Sequence[int], start: int, end: int) -> int:
-    """Which of some words of a sentence is nearest to its root; of several, the first.
+class Words(NamedTuple):
+    """The words of a sentence in CoNLL-U.
 
-    heads (Sequence[int]): For each word its head's number, which counts from 1, or 0 if it has none.
+    lines (List[int]): The number of each word's line in the file.
+    columns (List[List[str]]): The ten columns of each word.
+    spaces (List[bool]): Whether a space follows each word.
+    tokens (List[Tuple[int, int, str]]): Multiword tokens: first word, the one after the last, and form.
     """
 
-    def depth(word: int) -> int:
-        n_steps = 0
-        while 0 < heads[word] <= len(heads) and n_steps <= len(heads):
-            word, n_steps = heads[word] - 1, n_steps + 1
-        return n_steps
+    lines: List[int]
+    columns: List[List[str]]
+    spaces: List[bool]
+    tokens: List[Tuple[int, int, str]]
 
-    return min(range(start, end), key=depth)
+
+def read_words(block: Iterable[Tuple[int, str]], file: Path) -> Words:
+    """Read the words of a sentence, whatever their labels are. Empty nodes are left out.
+
+    block (Iterable[Tuple[int, str]]): The sentence's lines with their numbers.
+    file (Path): The file's name, for errors.
+    RETURNS (Words): The words. Raises a ValueError that names file and line.
+    """
+    words = Words([], [], [], [])
+    last_of_token, space_after_token = 0, True
+    place = str(file)
+    for number, line in block:
+        if line.startswith("#"):
+            continue
+        place = f"{file}, line {number}"
+        columns = line.split("\t")
+        if len(columns) != COLUMNS:
+            raise ValueError(
+                f"{place}: CoNLL-U has {COLUMNS} columns separated by tabs, not {len(columns)}: {line!r:.60}"
+            )
+        identifier, form = columns[:2]
+        position = len(words.lines) + 1
+        space_after = "SpaceAfter=No" not in columns[9].split("|")
+        if re.fullmatch(r"\d+-\d+", identifier):
+            first, last_of_token = map(int, identifier.split("-"))
+            if not position == first <= last_of_token:
+                raise ValueError(f"{place}: the token must begin with word {position}, not {identifier!r:.20}.")
+            words.tokens.append((first - 1, last_of_token, form))
+            space_after_token = space_after
+            continue
+        if re.fullmatch(r"\d+\.\d+", identifier):
+            continue
+        if identifier != str(position):
+            raise ValueError(f"{place}: the next word's ID must be {position}, not {identifier!r:.20}.")
+        if not form:
+            raise ValueError(f"{place}: the word is empty.")
+        if position <= last_of_token:
+            space_after = space_after_token and position == last_of_token
+        words.lines.append(number)
+        words.columns.append(columns)
+        words.spaces.append(space_after)
+    if words.tokens and words.tokens[-1][1] > len(words.lines):
+        raise ValueError(f"{place}: the sentence ends within the multiword token {words.tokens[-1][2]!r:.60}.")
+    return words
 
 
 def render_conllu(docs: Iterable[Doc], misc: Callable[[Token], Iterable[str]] = lambda token: ()) -> Iterator[str]:
@@ -126,6 +140,21 @@ def render_conllu(docs: Iterable[Doc], misc: Callable[[Token], Iterable[str]] = 
 def render_feats(token: Token) -> str:
     """RETURNS (str): A token's features in the order of UD, which disregards case; "_" if there are none."""
     return "|".join(sorted(str(token.morph).split("|"), key=str.lower)) or "_"
+
+
+def _find_root(heads: Sequence[int], start: int, end: int) -> int:
+    """Which of some words of a sentence is nearest to its root; of several, the first.
+
+    heads (Sequence[int]): For each word its head's number, which counts from 1, or 0 if it has none.
+    """
+
+    def depth(word: int) -> int:
+        n_steps = 0
+        while 0 < heads[word] <= len(heads) and n_steps <= len(heads):
+            word, n_steps = heads[word] - 1, n_steps + 1
+        return n_steps
+
+    return min(range(start, end), key=depth)
 
 
 def _clean(text: str) -> str:

@@ -6,54 +6,72 @@ import unicodedata
 from functools import partial
 from importlib.resources import files
 from itertools import chain, islice
-from typing import Any, Callable, Dict, Iterable, Iterator, List
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Tuple, Union
 
 from jinja2 import Environment
-from markupsafe import Markup, escape
-from spacy.displacy.render import DependencyRenderer
-from spacy.tokens import Doc, Token
+from spacy.tokens import Doc, Span, Token
 from wasabi import color as paint
 
+from ..annotation_layers import NAMES
 from .conllu import render_conllu, render_feats
 
-# A word is doubtful if its UPOS or XPOS tag is less probable than this.
+# A label is doubtful if it is less probable than this.
 DOUBTFUL = 0.8
 DOUBTFUL_COLOR = 208
 
-# Numbers of 256-colour terminals that can be read on black and on white: warm for verbs, blue for nouns, green for what
-# modifies them, violet for function words, grey for the rest.
-UPOS_COLORS = {
-    **dict.fromkeys(["VERB", "AUX"], 167),
-    **dict.fromkeys(["NOUN", "PROPN", "PRON", "NUM"], 32),
-    **dict.fromkeys(["ADJ", "ADV", "DET"], 34),
-    **dict.fromkeys(["ADP", "CCONJ", "SCONJ", "PART", "INTJ"], 134),
-    **dict.fromkeys(["PUNCT", "SYM", "X"], 244),
-}
+
+class Group(NamedTuple):
+    """UPOS tags that are shown in one colour.
+
+    name (str): Its class in the page.
+    description (str): Its name in the page's legend.
+    tags (Tuple[str, ...]): The tags.
+    color (int): A number of 256-colour terminals that can be read on black and on white.
+    """
+
+    name: str
+    description: str
+    tags: Tuple[str, ...]
+    color: int
 
 
-def render(docs: Iterable[Doc], format: str, *, confidence: bool = False, color: bool = False) -> Iterator[str]:
-    """Render tagged docs.
+GROUPS = (
+    Group("verb", "verbs", ("VERB", "AUX"), 167),
+    Group("noun", "nouns, pronouns, numbers", ("NOUN", "PROPN", "PRON", "NUM"), 32),
+    Group("modifier", "adjectives, adverbs, determiners", ("ADJ", "ADV", "DET"), 34),
+    Group("function", "function words, interjections", ("ADP", "CCONJ", "SCONJ", "PART", "INTJ"), 134),
+    Group("other", "punctuation, symbols, other", ("PUNCT", "SYM", "X"), 244),
+)
+GROUP_OF = {tag: group for group in GROUPS for tag in group.tags}
+UPOS_COLORS = {tag: group.color for tag, group in GROUP_OF.items()}
 
-    docs (Iterable[Doc]): The docs.
+Text = Union[Doc, Span]
+
+
+def render(texts: Iterable[Text], format: str, *, confidence: bool = False, color: bool = False) -> Iterator[str]:
+    """Render tagged docs, or spans of them.
+
+    texts (Iterable[Union[Doc, Span]]): The docs. CoNLL-U needs docs.
     format (str): One of `FORMATS`.
-    confidence (bool): Whether to show `token._.tag_confidence` and `pos_confidence`, and to mark doubtful words.
+    confidence (bool): Whether to show `token._.pos_confidence` and those of other layers, and to mark doubtful words.
     color (bool): Whether tables have colours, by escape sequences of a terminal.
     YIELDS (str): Pieces of text, each complete with its line ends. Raises a ValueError for an unknown format.
     """
     if format not in FORMATS:
         raise ValueError(f"Unknown format '{format}'. Use one of: {', '.join(FORMATS)}.")
     renderer = partial(render_table, color=color) if format == "table" else FORMATS[format]
-    return renderer(docs, confidence)
+    return renderer(texts, confidence)
 
 
-def render_table(docs: Iterable[Doc], confidence: bool, color: bool = False) -> Iterator[str]:
-    """Render one aligned table per doc."""
-    header = ["word", "UPOS", "XPOS", "FEATS", *(["confidence"] if confidence else [])]
-    for doc in docs:
-        tokens = [token for token in doc if not token.is_space]
+def render_table(texts: Iterable[Text], confidence: bool, color: bool = False) -> Iterator[str]:
+    """Render one aligned table per text. Confidences are in percent, with a "?" if the label is doubtful."""
+    layers = _confidence_layers() if confidence else []
+    header = ["word", *map(NAMES.__getitem__, ("pos", "tag", "morph")), *(f"{NAMES[layer]}%" for layer in layers)]
+    for text in texts:
+        tokens = [token for token in text if not token.is_space]
         if not tokens:
             continue
-        rows = [_columns(token, confidence) for token in tokens]
+        rows = [[*_labels(token), *(_percent(token, layer) for layer in layers)] for token in tokens]
         widths = [max(map(_count_cells, column)) for column in zip(header, *rows)]
         divider = ["-" * width for width in widths]
         lines = []
@@ -61,17 +79,19 @@ def render_table(docs: Iterable[Doc], confidence: bool, color: bool = False) -> 
             cells = [cell + " " * (width - _count_cells(cell)) for cell, width in zip(row, widths)]
             if color and token is not None:
                 cells[1] = paint(cells[1], fg=UPOS_COLORS.get(token.pos_))
-                if confidence and is_doubtful(token):
-                    cells[-1] = paint(cells[-1], fg=DOUBTFUL_COLOR, bold=True)
+                cells = [
+                    paint(cell, fg=DOUBTFUL_COLOR, bold=True) if "?" in cell and i > 3 else cell
+                    for i, cell in enumerate(cells)
+                ]
             lines.append("   ".join(cells).rstrip())
         yield "\n".join(lines) + "\n\n"
 
 
-def render_jsonl(docs: Iterable[Doc], confidence: bool) -> Iterator[str]:
-    """Render one JSON object per doc and line: its text, and text and labels of each token, whitespace included."""
-    for doc in docs:
+def render_jsonl(texts: Iterable[Text], confidence: bool) -> Iterator[str]:
+    """Render one JSON object per text and line: its text, and text and labels of each token, whitespace included."""
+    for text in texts:
         tokens: List[Dict[str, Any]] = []
-        for token in doc:
+        for token in text:
             entry: Dict[str, Any] = {
                 "text": token.text,
                 "pos": token.pos_,
@@ -81,31 +101,40 @@ def render_jsonl(docs: Iterable[Doc], confidence: bool) -> Iterator[str]:
             if confidence and _confidences(token):
                 entry.update(_confidences(token), doubtful=is_doubtful(token))
             tokens.append(entry)
-        yield json.dumps({"text": doc.text, "tokens": tokens}, ensure_ascii=False) + "\n"
+        yield json.dumps({"text": text.text, "tokens": tokens}, ensure_ascii=False) + "\n"
 
 
-def render_tsv(docs: Iterable[Doc], confidence: bool) -> Iterator[str]:
-    """Render one word per line, with its UPOS, XPOS and FEATS, and an empty line after each doc."""
-    for doc in docs:
-        lines = ["\t".join(_columns(token, confidence)) for token in doc if not token.is_space]
-        yield "".join(line + "\n" for line in [*lines, ""])
+def render_tsv(texts: Iterable[Text], confidence: bool) -> Iterator[str]:
+    """Render a header, and one word per line with its labels and their confidences, and an empty line after each
+    text. The columns have the names that JSON has."""
+    layers = _confidence_layers() if confidence else []
+    header = ["text", "pos", "tag", "morph", *(f"{layer}_confidence" for layer in layers)]
+    for number, text in enumerate(texts):
+        rows = [] if number else [header]
+        for token in text:
+            if not token.is_space:
+                confidences = _confidences(token)
+                values = [confidences.get(name) for name in header[4:]]
+                rows.append([*_labels(token), *("_" if value is None else f"{value:.4f}" for value in values)])
+        yield "".join("\t".join(row) + "\n" for row in [*rows, []])
 
 
-def render_html(docs: Iterable[Doc], confidence: bool) -> Iterator[str]:
-    """Render a page in displaCy's look, one text after the other. Long texts scroll in boxes of their own."""
-    page = Environment(autoescape=True).from_string(files(__package__).joinpath("tagged_text.html").read_text("utf8"))
-    docs = iter(docs)
-    first = list(islice(docs, 1))
-    language = {"lang": "en", "direction": "ltr"}
-    if first:
-        language = {
-            "lang": first[0].lang_,
-            "direction": first[0].vocab.writing_system.get("direction", "ltr"),
-        }
-    figures = (
-        _render_svg(doc, f"text-{number}", confidence, **language) for number, doc in enumerate(chain(first, docs), 1)
+def render_html(texts: Iterable[Text], confidence: bool) -> Iterator[str]:
+    """Render a page in which words are coloured by their UPOS tag, one paragraph per text. Pointing at a word shows its
+    other labels."""
+    page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+        files(__package__).joinpath("tagged_text.html").read_text("utf8")
     )
-    yield from page.generate(figures=figures, **language)
+    texts = iter(texts)
+    first = list(islice(texts, 1))
+    vocab = first[0].vocab if first else None
+    yield from page.generate(
+        lang=vocab.lang if vocab is not None else "en",
+        direction=vocab.writing_system.get("direction", "ltr") if vocab is not None else "ltr",
+        groups=GROUPS,
+        doubtful=f"{DOUBTFUL:.0%}" if confidence else None,
+        texts=(_describe_words(text, confidence) for text in chain(first, texts)),
+    )
     yield "\n"
 
 
@@ -114,58 +143,68 @@ def is_doubtful(token: Token) -> bool:
     return any(value < DOUBTFUL for value in _confidences(token).values())
 
 
-FORMATS: Dict[str, Callable[[Iterable[Doc], bool], Iterator[str]]] = {
+FORMATS: Dict[str, Callable[[Iterable[Any], bool], Iterator[str]]] = {
     "table": render_table,
-    "conllu": lambda docs, confidence: render_conllu(docs, _misc if confidence else lambda token: ()),
+    "conllu": lambda docs, confidence: render_conllu(docs, list_misc if confidence else lambda token: ()),
     "json": render_jsonl,
     "tsv": render_tsv,
     "html": render_html,
 }
 
 
-def _render_svg(doc: Doc, name: str, confidence: bool, lang: str, direction: str) -> Markup:
-    words, width = [], 0
-    for token in doc:
-        if not token.is_space:
-            word, pos, tag, _, *percents = _columns(token, confidence)
-            label = " ".join([*(name for name in (pos, tag) if name != "_"), *percents])
-            width = max(width, _count_cells(word), _count_cells(label))
-            # displaCy escapes the word, but not the tag.
-            label = escape(label)
-            if confidence and is_doubtful(token):
-                label = Markup('<tspan class="doubtful">{}</tspan>').format(label)
-            words.append({"text": word, "tag": label})
-    distance = 24 + 9 * width
-    options = {"distance": distance, "offset_x": distance // 2, "color": "currentColor", "bg": "transparent"}
-    renderer = DependencyRenderer(options)
-    renderer.lang, renderer.direction = lang, direction
-    return Markup(renderer.render_svg(name, words, []).strip())
+def list_misc(token: Token) -> List[str]:
+    """RETURNS (List[str]): A token's confidences as entries of CoNLL-U's column MISC."""
+    entries = [f"{name}={value:.4f}" for name, value in _confidences(token).items()]
+    return [*entries, *(["Doubtful=Yes"] if is_doubtful(token) else [])]
+
+
+def _confidence_layers() -> List[str]:
+    """The layers whose confidences the pipeline can store, in the order of columns."""
+    return [layer for layer in ("pos", "tag", "morph") if Token.has_extension(f"{layer}_confidence")]
+
+
+def _confidences(token: Token) -> Dict[str, float]:
+    names = [f"{layer}_confidence" for layer in _confidence_layers()]
+    values = {name: token._.get(name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _percent(token: Token, layer: str) -> str:
+    value = _confidences(token).get(f"{layer}_confidence")
+    return "_" if value is None else f"{100 * value:.0f}{'?' if value < DOUBTFUL else ''}"
+
+
+def _labels(token: Token) -> List[str]:
+    """Word, UPOS, XPOS and FEATS. Whitespace in words becomes one space, which does not break rows."""
+    labels = [" ".join(token.text.split()), token.pos_, token.tag_, render_feats(token)]
+    return [label or "_" for label in labels]
+
+
+def _describe_words(text: Text, confidence: bool) -> Iterator[Dict[str, Any]]:
+    """What the page shows of each word. Line breaks of the text are words that are None."""
+    for token in text:
+        if token.is_space:
+            if "\n" in token.text:
+                yield {"is_break": True}
+            continue
+        labels = [("pos", token.pos_), ("tag", token.tag_), ("morph", str(token.morph).replace("|", ", "))]
+        yield {
+            "text": token.text,
+            "label": token.pos_ or token.tag_,
+            "group": GROUP_OF.get(token.pos_, GROUPS[-1]).name,
+            "labels": [
+                (NAMES[layer], label, _percent(token, layer) if confidence else "_") for layer, label in labels if label
+            ],
+            "is_doubtful": confidence and is_doubtful(token),
+            "space": " " if token.whitespace_ else "",
+        }
 
 
 def _count_cells(text: str) -> int:
-    """How many cells a terminal shows a text in: wide characters take two, those that join or combine none."""
+    """How many cells a terminal shows a text in: two for a wide character, none for one that joins or combines."""
     shown = re.sub("\u200d.", "", text)  # what follows a zero-width joiner is part of the emoji before it
     widths = {"Mn": 0, "Me": 0, "Cf": 0}
     return sum(
         widths.get(unicodedata.category(character), 1 + (unicodedata.east_asian_width(character) in "WF"))
         for character in shown
     )
-
-
-def _columns(token: Token, confidence: bool) -> List[str]:
-    """The cells of a row. Whitespace in words becomes one space, which does not break rows."""
-    columns = [" ".join(token.text.split()), token.pos_, token.tag_, render_feats(token)]
-    if confidence:
-        percents = "/".join(f"{100 * value:.0f}%" for value in reversed(_confidences(token).values()))
-        columns.append(percents + (" ?" if is_doubtful(token) else ""))
-    return [column or "_" for column in columns]
-
-
-def _misc(token: Token) -> List[str]:
-    entries = [f"{name}={value:.4f}" for name, value in _confidences(token).items()]
-    return [*entries, *(["Doubtful=Yes"] if is_doubtful(token) else [])]
-
-
-def _confidences(token: Token) -> Dict[str, float]:
-    values = {name: token._.get(name) for name in ("tag_confidence", "pos_confidence")}
-    return {name: value for name, value in values.items() if value is not None}

@@ -1,12 +1,15 @@
 import json
 import os
 import pty
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 
 import pytest
+import spacy
 
 from spacy_lstm_tagger.commands.tag import CHUNK, read_lines
 from spacy_lstm_tagger.commands.tag import tag as tag_texts
@@ -74,7 +77,60 @@ def test_reads_a_text_a_line(run_spacy, trained_path, tmp_path, source):
 
 def test_python_users_can_tag_texts(trained_path):
     pieces = list(tag_texts(iter(["Yes !", "Run"]), trained_path, format="tsv"))
-    assert pieces == ["Yes\tINTJ\tUH\t_\n!\tPUNCT\t.\t_\n\n", "Run\tVERB\tVB\tVerbForm=Inf\n\n"]
+    assert "".join(pieces).splitlines() == [
+        "text\tpos\ttag\tmorph",
+        "Yes\tINTJ\tUH\t_",
+        "!\tPUNCT\t.\t_",
+        "",
+        "Run\tVERB\tVB\tVerbForm=Inf",
+        "",
+    ]
+
+
+CONLLU = "# sent_id = x\n1\tYes\tyes\t_\t_\t_\t0\troot\t_\t_\n\n# sent_id = y\n1\tRun\trun\t_\t_\t_\t0\troot\t_\t_\n\n"
+
+
+@pytest.mark.parametrize("format", [[], ["--format", "conllu"]])
+@pytest.mark.parametrize("source", ["file", "-"])
+def test_conllu_is_filled_in(run_spacy, trained_path, tmp_path, source, format):
+    path = tmp_path / "data.conllu"
+    path.write_text(CONLLU)
+    arguments = ["--input", path if source == "file" else "-", "--model", trained_path, *format]
+    done = tag(run_spacy, *arguments, input=CONLLU)
+    filled = CONLLU.replace("yes\t_\t_\t_", "yes\tINTJ\tUH\t_").replace("run\t_\t_\t_", "run\tVERB\tVB\tVerbForm=Inf")
+    assert done.stdout == filled
+
+
+def test_conllu_is_tagged_in_other_formats_too(run_spacy, trained_path):
+    done = tag(run_spacy, "--model", trained_path, "--format", "json", input=CONLLU)
+    assert [json.loads(line)["text"].strip() for line in done.stdout.splitlines()] == ["Yes", "Run"]
+
+
+def test_conllu_output_is_split_into_sentences(run_spacy, trained_path):
+    done = tag(run_spacy, "The dog ate . Everybody reads books .", "--model", trained_path, "--format", "conllu")
+    assert re.findall("# text = (.*)", done.stdout) == ["The dog ate .", "Everybody reads books ."]
+
+
+@pytest.mark.parametrize("format", ["json", "tsv"])
+def test_sentences_are_shown_by_themselves_with_the_same_labels(run_spacy, trained_path, format):
+    arguments = ["The dog ate . Everybody reads books .", "--model", trained_path, "--format", format]
+    together, split = (tag(run_spacy, *arguments, *option).stdout for option in ([], ["--sentences"]))
+    if format == "tsv":
+        assert split.replace("\n\n", "\n").splitlines() == together.replace("\n\n", "\n").splitlines()
+        assert split.count("\n\n") == 2
+    else:
+        lines = list(map(json.loads, split.splitlines()))
+        assert [line["text"] for line in lines] == ["The dog ate .", "Everybody reads books ."]
+        assert [token for line in lines for token in line["tokens"]] == json.loads(together)["tokens"]
+
+
+def test_sentences_of_the_pipeline_are_kept(trained, tmp_path, run_spacy):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lstm_tagger", source=trained)
+    nlp.add_pipe("sentencizer", config={"punct_chars": ["ate"]}, first=True)
+    nlp.to_disk(tmp_path / "nlp")
+    done = tag(run_spacy, "The dog ate the apples . Yes !", "--model", tmp_path / "nlp", "--format", "conllu")
+    assert re.findall("# text = (.*)", done.stdout) == ["The dog ate", "the apples . Yes !"]
 
 
 def test_standard_input_is_the_default(run_spacy, trained_path):
@@ -110,6 +166,13 @@ def test_model_that_is_not_there_is_spacys_error(run_spacy, tmp_path):
     done = tag(run_spacy, "text", "--model", tmp_path / "nothing", check=False)
     assert done.returncode == 1
     assert "E050" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_directory_of_a_training_names_the_pipeline_in_it(run_spacy, trained_path, tmp_path):
+    shutil.copytree(trained_path, tmp_path / "out" / "model-best")
+    done = tag(run_spacy, "text", "--model", tmp_path / "out", check=False)
+    assert done.returncode == 1
+    assert f"Use the pipeline in {tmp_path / 'out' / 'model-best'}." in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import json
 import re
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Dict, List
@@ -39,37 +40,50 @@ def columns_of(token: Token) -> List[str]:
     return [token.text, token.pos_ or "_", token.tag_ or "_", str(token.morph) or "_"]
 
 
-def percents(token: Token) -> str:
-    mark = " ?" if min(token._.pos_confidence, token._.tag_confidence) < DOUBTFUL else ""
-    return f"{100 * token._.pos_confidence:.0f}%/{100 * token._.tag_confidence:.0f}%{mark}"
+def confidences(token: Token) -> List[float]:
+    names = [f"{layer}_confidence" for layer in ("pos", "tag", "morph")]
+    return [token._.get(name) for name in names if Token.has_extension(name)]
+
+
+def is_doubtful(token: Token) -> bool:
+    return min(confidences(token)) < DOUBTFUL
+
+
+def percents(token: Token) -> List[str]:
+    return [f"{100 * value:.0f}" + ("?" if value < DOUBTFUL else "") for value in confidences(token)]
 
 
 def annotated(words: List[str], **layers: Any) -> Doc:
     return Doc(VOCAB, words=words, **layers)
 
 
-class Spans(HTMLParser):
-    """The text of a page's elements of each class."""
+class Page(HTMLParser):
+    """The words of a page: their class, text, label and details."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.found: Dict[str, List[str]] = {"displacy-word": [], "displacy-tag": []}
+        self.words: List[Dict[str, str]] = []
         self.tags: List[str] = []
-        self.inside = ""
+        self.open: List[str] = []
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
         self.tags.append(tag)
-        if dict(attrs).get("class") in self.found:
-            self.inside = dict(attrs)["class"]
-            self.found[self.inside].append("")
+        if tag in ("span", "small"):
+            classes = (dict(attrs).get("class") or tag).split()
+            self.open.append(classes[0])
+            if classes[0] == "word":
+                self.words.append({"class": " ".join(classes[1:]), "form": "", "small": "", "details": ""})
+                assert dict(attrs)["tabindex"] == "0"
 
     def handle_endtag(self, tag: str) -> None:
-        self.inside = ""
+        if tag in ("span", "small"):
+            self.open.pop()
 
     def handle_data(self, data: str) -> None:
-        if self.inside in self.found:
-            self.found[self.inside][-1] += data
+        for name in ("form", "small", "details"):
+            if "word" in self.open and name in self.open:
+                self.words[-1][name] += data
 
 
 @pytest.mark.parametrize("confidence", [False, True])
@@ -78,8 +92,9 @@ def test_table_has_a_row_a_word(confidence: bool, docs: List[Doc]) -> None:
         lines = [
             line.split() for line in render_one([doc], "table", confidence=confidence).splitlines() if line.strip()
         ]
-        expected = [[*columns_of(token), *(percents(token).split() if confidence else [])] for token in words_of(doc)]
-        header = ["word", "UPOS", "XPOS", "FEATS", *(["confidence"] if confidence else [])]
+        expected = [[*columns_of(token), *(percents(token) if confidence else [])] for token in words_of(doc)]
+        names = ["UPOS%", "XPOS%", "FEATS%"][: len(expected and expected[0]) - 4] if confidence else []
+        header = ["word", "UPOS", "XPOS", "FEATS", *names]
         assert lines[:1] == ([header] if expected else [])
         assert lines[2:] == expected
 
@@ -107,7 +122,7 @@ def test_table_has_colors_only_if_wanted(docs: List[Doc]) -> None:
     assert re.sub("\x1b\\[[0-9;]*m", "", colored).replace(" ", "") == plain.replace(" ", "")
     assert f"\x1b[38;5;{UPOS_COLORS['NOUN']}mNOUN" in colored
     (doubtful, *_) = [line for line in colored.splitlines() if "?" in line]
-    assert doubtful.count("\x1b[1;") == 1
+    assert doubtful.count("\x1b[1;") == doubtful.count("?")
 
 
 def test_every_upos_tag_has_a_color() -> None:
@@ -116,15 +131,20 @@ def test_every_upos_tag_has_a_color() -> None:
 
 def test_whitespace_in_words_breaks_no_row() -> None:
     docs = [annotated(["New\n\tYork", "is"])]
-    assert [line.split("\t")[0] for line in render_one(docs, "tsv").splitlines()] == ["New York", "is", ""]
+    assert [line.split("\t")[0] for line in render_one(docs, "tsv").splitlines()] == ["text", "New York", "is", ""]
     assert render_one(docs, "table").splitlines()[2].startswith("New York ")
 
 
-@pytest.mark.parametrize("format, mark", [("conllu", "Doubtful=Yes"), ("table", "?"), ("tsv", "?"), ("html", "?")])
+MARKS = [("conllu", "Doubtful=Yes"), ("table", "?"), ("json", '"doubtful": true'), ("html", " doubtful")]
+
+
+@pytest.mark.parametrize("format, mark", MARKS)
 def test_doubtful_words_are_marked(format: str, mark: str, docs: List[Doc]) -> None:
-    doubtful = [token for doc in docs for token in words_of(doc) if percents(token).endswith("?")]
+    doubtful = [token for doc in docs for token in words_of(doc) if is_doubtful(token)]
     assert 0 < len(doubtful) < len([token for doc in docs for token in words_of(doc)])
-    assert render_one(docs, format, confidence=True).count(mark) == len(doubtful)
+    text = render_one(docs, format, confidence=True)
+    found = [word["class"] for word in Page(text).words] if format == "html" else re.split(r"\n|}, ", text)
+    assert sum(mark.strip() in row for row in found) == len(doubtful)
     assert mark not in render_one(docs, format)
 
 
@@ -134,12 +154,12 @@ def test_json_lines_hold_every_token(confidence: bool, docs: List[Doc]) -> None:
     assert lines.pop() == ""
     for line, doc in zip(map(json.loads, lines), docs, strict=True):
         assert line["text"] == doc.text
-        names = ["tag_confidence", "pos_confidence"] if confidence else []
+        names = ["pos_confidence", "tag_confidence", "morph_confidence"] if confidence else []
         assert line["tokens"] == [
             {
                 **{"text": t.text, "pos": t.pos_, "tag": t.tag_, "morph": str(t.morph)},
                 **{name: t._.get(name) for name in names if t._.get(name) is not None},
-                **({"doubtful": percents(t).endswith("?")} if confidence and not t.is_space else {}),
+                **({"doubtful": is_doubtful(t)} if confidence and not t.is_space else {}),
             }
             for t in doc
         ]
@@ -149,56 +169,63 @@ def test_json_lines_hold_every_token(confidence: bool, docs: List[Doc]) -> None:
 
 @pytest.mark.parametrize("confidence", [False, True])
 def test_tsv_columns(confidence: bool, docs: List[Doc]) -> None:
-    expected = []
-    for doc in docs:
-        expected += [[*columns_of(token), *([percents(token)] if confidence else [])] for token in words_of(doc)]
-        expected.append([""])
     lines = render_one(docs, "tsv", confidence=confidence).split("\n")
     assert lines.pop() == ""
-    assert [line.split("\t") for line in lines] == expected
+    header, *rows = [line.split("\t") for line in lines]
+    assert header[:4] == ["text", "pos", "tag", "morph"]
+    assert header[4:6] == (["pos_confidence", "tag_confidence"] if confidence else [])
+    tokens = [token for doc in docs for token in [*words_of(doc), None]]
+    for row, token in zip(rows, tokens, strict=True):
+        assert row[:4] == (columns_of(token) if token is not None else [""])
+        for name, value in zip(header[4:], row[4:]):
+            assert float(value) == pytest.approx(token._.get(name), abs=1e-4)
 
 
 @pytest.mark.parametrize("confidence", [False, True])
 def test_html_has_each_word_and_its_labels(confidence: bool, docs: List[Doc]) -> None:
-    spans = Spans(render_one(docs, "html", confidence=confidence))
-    words = [token for doc in docs for token in words_of(doc)]
-    assert spans.found["displacy-word"] == [token.text for token in words]
-    assert spans.found["displacy-tag"] == [
-        " ".join([token.pos_, token.tag_, *([percents(token)] if confidence else [])]) for token in words
-    ]
+    page = Page(render_one(docs, "html", confidence=confidence))
+    for shown, token in zip(page.words, [token for doc in docs for token in words_of(doc)], strict=True):
+        assert (shown["form"], shown["small"]) == (token.text, token.pos_)
+        assert all(feature in shown["details"] for feature in [token.tag_, *token.morph])
+        assert f"{100 * token._.tag_confidence:.0f} %" in shown["details"] or not confidence
+
+
+def test_html_keeps_spaces_and_line_breaks() -> None:
+    page = render_one([annotated(["do", "n't", "\n", "go"], spaces=[False, True, False, False])], "html")
+    text = re.sub(r'<span class="details">.*?</span></span>|<small>.*?</small>', "", page.partition('class="text">')[2])
+    assert unescape(re.sub("<(?!br).*?>|\n", "", text)).strip() == "don't <br>go"
+
+
+@pytest.mark.parametrize("pos, group", [("AUX", "verb"), ("PRON", "noun"), ("DET", "modifier"), ("", "other")])
+def test_html_colors_words_by_upos(pos: str, group: str) -> None:
+    page = render_one([annotated(["that"], pos=[pos])], "html")
+    assert Page(page).words[0]["class"] == group
+    assert f".{group} {{ background" in page
 
 
 def test_html_is_one_page(docs: List[Doc]) -> None:
     page = render_one(docs, "html")
     assert page.startswith("<!DOCTYPE html>") and page.endswith("</html>\n")
-    assert Spans(page).tags.count("html") == 1
-    assert Spans(page).tags.count("svg") == len(docs)
+    assert Page(page).tags.count("html") == 1
+    assert Page(page).tags.count("p") == len(docs)
 
 
 def test_html_says_its_encoding_language_and_direction() -> None:
     page = render_one([Doc(spacy.blank("he").vocab, words=["שלום"], pos=["INTJ"])], "html")
     assert '<meta charset="utf-8">' in page
-    assert '<html lang="he" dir="rtl">' in page and "direction: rtl" in page
-
-
-def test_html_leaves_room_for_long_words() -> None:
-    word = "Donaudampfschifffahrtsgesellschaft"
-    places = [float(x) for x in re.findall(r'displacy-word".* x="(\d+)"', render_one([annotated([word] * 3)], "html"))]
-    assert places[1] - places[0] == places[2] - places[1] > 8 * len(word)
-    assert places[0] > 4 * len(word)
+    assert '<html lang="he" dir="rtl">' in page
 
 
 def test_html_is_escaped() -> None:
     words = ["<b>&", "</svg>", "&amp;", '"']
     page = render_one([annotated(words)], "html")
-    spans = Spans(page)
-    assert spans.found["displacy-word"] == words
-    assert "b" not in spans.tags and page.count("</svg>") == 1
+    assert [word["form"] for word in Page(page).words] == words
+    assert "svg" not in Page(page).tags and Page(page).tags.count("b") == len(words)
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_confidence_is_shown_only_if_wanted(format: str, docs: List[Doc]) -> None:
-    plain = render_one(docs, format)
+    plain = render_one(docs, format).partition("</style>")[2 if format == "html" else 0]
     assert "%" not in plain and "confidence" not in plain
 
 
@@ -209,8 +236,8 @@ def test_confidence_that_was_not_kept_is_left_out(format: str, trained: Language
 
 
 def test_tsv_keeps_its_columns_where_no_confidence_was_kept(trained: Language) -> None:
-    (line, *_) = render_one([trained("Run")], "tsv", confidence=True).splitlines()
-    assert line.split("\t")[4:] == ["_"]
+    header, line, *_ = render_one([trained("Run")], "tsv", confidence=True).splitlines()
+    assert set(line.split("\t")[4:]) <= {"_"} and len(line.split("\t")) == len(header.split("\t"))
 
 
 @pytest.mark.parametrize("format, expected", [("conllu", "_"), ("tsv", "_"), ("table", "_"), ("json", "")])
@@ -218,7 +245,7 @@ def test_missing_labels_are_marked(format: str, expected: str) -> None:
     text = render_one([annotated(["dog"])], format)
     found = {
         "conllu": lambda: read_conllu(text)[0][1][0][2:6],
-        "tsv": lambda: text.split("\n")[0].split("\t")[1:],
+        "tsv": lambda: text.split("\n")[1].split("\t")[1:],
         "table": lambda: text.split()[-3:],
         "json": lambda: [json.loads(text)["tokens"][0][name] for name in ("pos", "tag", "morph")],
     }[format]()
@@ -228,16 +255,16 @@ def test_missing_labels_are_marked(format: str, expected: str) -> None:
 @pytest.mark.parametrize("format", FORMATS)
 def test_no_docs_have_no_words(format: str) -> None:
     text = render_one([], format)
-    assert Spans(text).found["displacy-word"] == [] if format == "html" else text == ""
+    assert Page(text).words == [] if format == "html" else text == ""
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\n"])
-@pytest.mark.parametrize("format, expected", [("table", ""), ("conllu", ""), ("tsv", "\n")])
+@pytest.mark.parametrize("format, expected", [("table", ""), ("conllu", ""), ("tsv", "text\tpos\ttag\tmorph\n\n")])
 def test_docs_without_words_have_no_rows(format: str, expected: str, text: str, trained: Language) -> None:
-    assert render_one([trained(text)], format, confidence=True) == expected
+    assert render_one([trained(text)], format) == expected
 
 
-@pytest.mark.parametrize("format", ["table", "json", "tsv"])
+@pytest.mark.parametrize("format", ["table", "json"])
 def test_docs_together_equal_docs_alone(format: str, docs: List[Doc]) -> None:
     assert render_one(docs, format) == "".join(render_one([doc], format) for doc in docs)
 
@@ -268,5 +295,6 @@ def test_conllu_misc_has_the_confidence(docs: List[Doc]) -> None:
         misc.pop("SpaceAfter", None)
         misc.pop("Doubtful", None)
         assert {name: float(value) for name, value in misc.items()} == {
-            name: pytest.approx(token._.get(name), abs=1e-4) for name in ("tag_confidence", "pos_confidence")
+            name: pytest.approx(token._.get(name), abs=1e-4)
+            for name in ("pos_confidence", "tag_confidence", "morph_confidence")
         }
