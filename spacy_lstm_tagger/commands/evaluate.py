@@ -1,28 +1,42 @@
 """Measure a tagger on annotated sentences."""
 
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
-from typing import Dict, Optional, Union
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
+import srsly
 import typer
-from wasabi import msg
+from spacy.language import Language
+from spacy.scorer import PRFScore
+from wasabi import msg, table
 
 from ..annotation_layers import NAMES
-from ..evaluation.judgements import LayerScores, accuracy, count_confusions, judge_words
+from ..evaluation.judgements import LayerScores, accuracy, count_confusions, judge_words, tag_examples
 from ..evaluation.report import REPORT_FILE, can_plot, write_report
-from ..formats.treebank import create_treebank_v1
-from ..pipeline.loading import load_pipeline
+from ..evaluation.scores import count_words, find_worst_labels, score_features, scores_as_json
+from ..formats.raw_text import is_raw_text
+from ..formats.treebank import create_treebank_v1, find_part
+from ..pipeline.loading import find_tagger, load_pipeline
+from ..pipeline.scorer import score_raw_text
 from .cli import clean_exit, lstm_tagger_cli, show_progress
 
-# What `train` leaves beside the pipelines.
-TRAINING_LOG = "training-log.jsonl"
-N_CONFUSIONS = 15
+# What `train` leaves beside the pipelines: spaCy's log, and facts about the run that the report shows.
+TRAINING_LOG, TRAINING_RUN = "training-log.jsonl", "training-run.json"
+N_WORST = 10
+# Share of words with labels that the tagger does not have, from which it may be that the tag sets differ.
+MANY_UNKNOWN = 0.05
 
 
 @lstm_tagger_cli.command("evaluate")
 def evaluate_cli(
     model: str = typer.Argument(..., help="Directory or package of a pipeline, or 'en'"),
-    data_path: Path = typer.Argument(..., metavar="DATA", help="Annotated sentences", exists=True),
+    data_path: Path = typer.Argument(
+        ...,
+        metavar="DATA",
+        help="Annotated sentences: a file, or the directory of a treebank, for its dev part",
+        exists=True,
+    ),
     format: Optional[str] = typer.Option(None, "--format", "-f", help="Format of the sentences. Default: by content"),
     report: Optional[Path] = typer.Option(
         None,
@@ -32,12 +46,20 @@ def evaluate_cli(
         help="Directory for a report with plots, as one HTML page",
         file_okay=False,
     ),
+    output: Optional[Path] = typer.Option(
+        None, "--output", "-o", metavar="FILE", help="File for all scores, as JSON", dir_okay=False
+    ),
 ) -> None:
     """
     Compare a tagger's labels with those of annotated sentences, on the words and sentences that these have.
     """
     with clean_exit():
-        print_scores(evaluate(model, data_path, format=format, report=report))
+        layers = evaluate(model, data_path, format=format, report=report)
+        print_scores(layers)
+        if output is not None:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            srsly.write_json(output, scores_as_json(layers))
+            msg.good(f"Scores: {output}")
         if report is not None:
             announce_report(report / REPORT_FILE)
 
@@ -48,21 +70,28 @@ def evaluate(
     """Compare a tagger's labels with those of annotated sentences.
 
     model (Union[str, Path]): Directory or package of a pipeline with an LSTM tagger.
-    data_path (Path): Annotated sentences.
+    data_path (Path): Annotated sentences: a file, a directory of files, or a treebank's directory, of which the
+        development part is taken.
     format (Optional[str]): The format of the sentences. None: detected from their content.
     report (Optional[Path]): A directory for an HTML report. It has the learning curve if the pipeline is where `train`
         wrote it.
     RETURNS (Dict[str, LayerScores]): Scores of each annotated layer: "pos", "tag", "morph".
     """
     nlp = load_pipeline(model)
-    read = create_treebank_v1(data_path, format, multiword="split", gold_preproc=True)
+    data_path = find_part(data_path, "dev")
+    read = create_treebank_v1(data_path, format, multiword="split", raw_text=True, gold_preproc=True)
     examples = list(show_progress(read(nlp), unit=" sentences"))
-    judgements = judge_words(nlp, show_progress(examples, unit=" sentences"))
+    on_given_words = [eg for eg in examples if not is_raw_text(eg)]
+    judgements = judge_words(nlp, show_progress(on_given_words, unit=" sentences"))
+    raw = score_raw_text(tag_examples(nlp, filter(is_raw_text, examples)))
     if report is not None:
-        training_log = Path(model).parent / TRAINING_LOG
-        draw = partial(show_progress, unit=" plots")
-        write_report(report, nlp, data_path, judgements, training_log, draw)
-    return count_confusions(judgements)
+        log, run = Path(model).parent / TRAINING_LOG, Path(model).parent / TRAINING_RUN
+        facts = srsly.read_json(run) if run.is_file() else {}
+        draw = partial(show_progress, unit=" plots", unit_scale=False)
+        write_report(report, nlp, data_path, judgements, raw, log, facts, draw)
+    layers = {name: scores._replace(raw=raw.get(name)) for name, scores in count_confusions(judgements).items()}
+    _warn_of_unknown_labels(nlp, layers)
+    return layers
 
 
 def announce_report(path: Path) -> None:
@@ -71,44 +100,78 @@ def announce_report(path: Path) -> None:
     path (Path): The report's file.
     """
     if not can_plot():
-        msg.warn("The report has no plots, since matplotlib is not installed.", 'pip install "spacy-lstm-tagger[plot]"')
+        msg.warn("The report has no plots, since matplotlib is not installed.", "pip install matplotlib")
     msg.good(f"Report: {path}")
 
 
 def print_scores(layers: Dict[str, LayerScores]) -> None:
-    """Print accuracy, precision, recall and F-score of each label, and the most frequent confusions.
+    """Print accuracies, the labels with the lowest F-scores, and the F-score of each feature.
 
     layers (Dict[str, LayerScores]): What `evaluate` returned.
     """
     rows = []
     for name, scores in layers.items():
         words, unknown = sum(scores.all.values()), sum(scores.unknown.values())
-        shares = [accuracy(scores.all), accuracy(scores.known), accuracy(scores.unknown) if unknown else None]
-        rows.append(
-            [NAMES[name], *("-" if x is None else f"{100 * x:.2f}" for x in shares), f"{words:,}", f"{unknown:,}"]
-        )
-    header = ["", "accuracy", "known words", "unknown words", "words", "of them unknown"]
+        shares = [
+            scores.raw.fscore if scores.raw else None,
+            accuracy(scores.all),
+            accuracy(scores.known),
+            accuracy(scores.unknown) if unknown else None,
+        ]
+        rows.append([NAMES[name], *("-" if x is None else _percent(x) for x in shares), f"{words:,}", f"{unknown:,}"])
     msg.table(
         rows,
-        header=header,
+        header=["", "raw text, F", "given words", "known", "unknown", "words", "of them unknown"],
         divider=True,
-        aligns=tuple("lrrrrr"),
-        title="Accuracy in percent, on the words and sentences of the data",
+        aligns=tuple("lrrrrrr"),
+        title="Accuracy in percent",
     )
-    for name, scores in layers.items():
-        rows = []
-        for label, score in scores.per_label.items():
-            rates = [f"{100 * rate:.2f}" for rate in (score.precision, score.recall, score.fscore)]
-            rows.append([label, *rates, f"{score.tp + score.fn:,}"])
-        msg.table(
-            rows,
-            header=["", "P", "R", "F", "words"],
-            divider=True,
-            aligns=tuple("lrrrr"),
-            title=f"{NAMES[name]} by label",
+    tables = [
+        _prf_table(f"{NAMES[name]}: lowest F-scores", find_worst_labels(layers[name], N_WORST))
+        for name in ("pos", "tag")
+        if name in layers
+    ]
+    if "morph" in layers:
+        features = list(score_features(layers["morph"].all).items())
+        half = (len(features) + 1) // 2
+        tables += [_prf_table("FEATS: each feature", features[:half]), _prf_table("", features[half:])]
+    if len(tables) % 2:
+        tables.append([])
+    for left, right in zip(tables[::2], tables[1::2]):
+        typer.echo("\n".join(_side_by_side(left, right)))
+
+
+def _prf_table(title: str, scores: Sequence[Tuple[str, PRFScore]]) -> List[str]:
+    """The lines of a table of precision, recall and F-score in percent, and the number of words."""
+    if not scores:
+        return []
+    rows = [
+        [label, *map(_percent, (score.precision, score.recall, score.fscore)), f"{count_words(score):,}"]
+        for label, score in scores
+    ]
+    text = table(rows, header=["", "P", "R", "F", "words"], divider=True, aligns=("l", "r", "r", "r", "r"), spacing=2)
+    return [title, *text.strip("\n").split("\n"), ""]
+
+
+def _side_by_side(left: List[str], right: List[str]) -> List[str]:
+    width = max(map(len, left), default=0)
+    return [f"{a:{width}}   {b}".rstrip() for a, b in zip_longest(left, right, fillvalue="")]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}"
+
+
+def _warn_of_unknown_labels(nlp: Language, layers: Dict[str, LayerScores]) -> None:
+    """Warn if many words have labels that the tagger cannot give, such as those of another tag set."""
+    for name, labels in find_tagger(nlp).label_data.items():
+        counts = (
+            {label: count_words(score) for label, score in layers[name].per_label.items()} if name in layers else {}
         )
-    for name, scores in layers.items():
-        if scores.errors:
-            rows = [[gold, given, str(count)] for gold, given, count in scores.errors[:N_CONFUSIONS]]
-            title = f"{NAMES[name]}: most frequent confusions"
-            msg.table(rows, header=["gold", "predicted", "words"], divider=True, aligns=tuple("llr"), title=title)
+        unknown = sorted((label for label in counts if label not in labels), key=lambda label: -counts[label])
+        n_words = sum(counts[label] for label in unknown)
+        if n_words > MANY_UNKNOWN * sum(counts.values()):
+            msg.warn(
+                f"{NAMES[name]}: {n_words:,} of {sum(counts.values()):,} words have labels that the tagger does not "
+                f"have: {', '.join(unknown[:5])}{', ...' if len(unknown) > 5 else ''}"
+            )

@@ -6,20 +6,25 @@ from importlib.util import find_spec
 from math import isnan, nan
 from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple
 
-from ..annotation_layers import NAMES
-from ..pipeline.calibration import expected_calibration_error, reliability
-from .judgements import Judgement, LayerScores
+from spacy.scorer import PRFScore
 
-# Plots show labels that are longer than this in another way: above the bars, and beside the rows of a heat map alone.
+from ..annotation_layers import NAMES
+from ..pipeline.calibration import expected_calibration_error
+from .judgements import Judgement, LayerScores
+from .scores import count_feature_confusions, count_words, score_features
+
+# Heat maps have numbers in the place of longer labels beside their columns.
 LONG_LABEL = 12
-# How many labels heat maps and bars show, if they are short and if they are long.
+# How many labels plots show; heat maps fewer of those that are long.
 N_CONFUSED, N_CONFUSED_LONG = 20, 15
-N_BARS, N_BARS_LONG = 50, 30
+N_DOTS = 50
 N_CONFUSIONS = 100
 
 # The lowest values of the groups of words: by counts in the training data, and by words in the sentence.
 FREQUENCIES = (0, 1, 2, 5, 10, 30, 100, 1000)
 LENGTHS = (1, 5, 10, 15, 20, 25, 30, 40)
+# Lowest values of the bands of confidence, in percent. Most words are in the last ones.
+CONFIDENCES = (0, 50, 60, 70, 80, 90, 95, 98)
 
 Judgements = Mapping[str, Sequence[Judgement]]
 
@@ -70,23 +75,24 @@ def make_training_figure(log: Sequence[Mapping[str, Any]], layers: Sequence[str]
     layers (Sequence[str]): The layers to show: "pos", "tag", "morph".
     RETURNS (Figure): The figure.
     """
-    log = log[1:] if len(log) > 2 else log
+    losses = _mean_losses(log)
+    if len(log) > 2:
+        log, losses = log[1:], losses[1:]
     best = max(range(len(log)), key=lambda i: float(log[i]["score"]))
     names = [layer for layer in layers if all(f"{layer}_acc" in row["scores"] for row in log)]
     accuracies = {NAMES[layer]: [row["scores"][f"{layer}_acc"] for row in log] for layer in names}
-    losses = [sum(row["losses"].values()) for row in log]
     return Figure(
         "training",
         "Learning curve",
-        f"Accuracy on the development data, and the loss on the training data, in each evaluation during training. "
-        f"The best one was at step {log[best]['step']:,}, in epoch {log[best]['epoch']}.",
+        f"Accuracy on the development data, and the mean loss per batch of training data since the evaluation before. "
+        f"The best evaluation was at step {log[best]['step']:,}, in epoch {log[best]['epoch']}.",
         ["step", "epoch", *accuracies, "loss"],
         [
             [
                 f"{row['step']:,}",
                 str(row["epoch"]),
                 *(f"{values[i]:.2f}" for values in accuracies.values()),
-                f"{loss:.2f}",
+                f"{loss:.3g}",
             ]
             for i, (row, loss) in enumerate(zip(log, losses))
         ],
@@ -102,30 +108,33 @@ def make_reliability_figure(judgements: Judgements) -> Figure:
     judgements (Mapping[str, Sequence[Judgement]]): The judgements in each layer.
     RETURNS (Figure): The figure.
     """
-    bins: Dict[str, List[Tuple[float, float, int]]] = {}
+    bands: Dict[str, List[Tuple[float, float, int]]] = {}
     rows, errors = [], []
     for layer, layer_judgements in judgements.items():
-        sure = with_probability(layer_judgements)
-        if not sure[0]:
+        probabilities, are_right = with_probability(layer_judgements)
+        if not probabilities:
             continue
-        counts, confidences, accuracies = reliability(*sure)
-        errors.append(f"{NAMES[layer]} {percent(expected_calibration_error(*sure))}")
-        bins[NAMES[layer]] = []
-        for i, (count, confidence, share) in enumerate(zip(counts, confidences, accuracies)):
-            if count:
-                bins[NAMES[layer]].append((100 * confidence, 100 * share, int(count)))
-                low, high = 100 * i // len(counts), 100 * (i + 1) // len(counts)
-                rows.append([NAMES[layer], f"{low}\u2013{high}%", f"{count:,}", percent(confidence), percent(share)])
+        errors.append(f"{NAMES[layer]} {percent(expected_calibration_error(probabilities, are_right))}")
+        members: List[List[Tuple[float, bool]]] = [[] for _ in CONFIDENCES]
+        for probability, is_right in zip(probabilities, are_right):
+            members[bisect_right(CONFIDENCES, round(100 * probability, 6)) - 1].append((probability, is_right))
+        bands[NAMES[layer]] = []
+        for low, high, band in zip(CONFIDENCES, (*CONFIDENCES[1:], 100), members):
+            mean = sum(probability for probability, _ in band) / len(band) if band else nan
+            share = sum(is_right for _, is_right in band) / len(band) if band else nan
+            bands[NAMES[layer]].append((100 * mean, 100 * share, len(band)))
+            if band:
+                rows.append([NAMES[layer], f"{low}\u2013{high}%", f"{len(band):,}", percent(mean), percent(share)])
     return Figure(
         "reliability",
-        "Reliability",
-        "How often the tagger is right when it is so sure, in percent. Above the line it is more often right than it "
-        "says. Larger dots stand for more words; those of very few are left out. "
-        f"Expected calibration error, in percentage points: {', '.join(errors)}.",
+        "Accuracy by confidence",
+        "Accuracy and mean confidence of the words in each band of confidence, in percent, and below it the share of "
+        "all words in each band. Dots above the line are labels that are right more often than their confidence; bands "
+        f"of few words have none. Expected calibration error, in percentage points: {', '.join(errors)}.",
         ["", "confidence", "words", "mean confidence", "accuracy"],
         rows,
         "plot_reliability",
-        (bins,) if bins else (),
+        ([str(low) for low in CONFIDENCES], bands) if bands else (),
     )
 
 
@@ -135,9 +144,14 @@ def make_frequency_figure(judgements: Judgements) -> Figure:
     judgements (Mapping[str, Sequence[Judgement]]): The judgements in each layer.
     RETURNS (Figure): The figure.
     """
-    group_by = "how often the word is in the training data"
     return _make_groups_figure(
-        "frequency", "Accuracy by word frequency", group_by, judgements, FREQUENCIES, lambda judgement: judgement.n_seen
+        "frequency",
+        "Accuracy by word frequency",
+        "count in the training data",
+        judgements,
+        FREQUENCIES,
+        lambda judgement: judgement.n_seen,
+        "Words that are too rare for the tagger's vocabulary count as 0.",
     )
 
 
@@ -154,32 +168,45 @@ def make_length_figure(judgements: Judgements) -> Figure:
         judgements,
         LENGTHS,
         lambda judgement: len(judgement.token.doc),
+        "",
     )
 
 
 def make_f_score_figure(layer: str, scores: LayerScores) -> Figure:
     """Show the F-score of each label.
 
-    layer (str): "pos", "tag" or "morph".
+    layer (str): "pos" or "tag".
     scores (LayerScores): Its scores.
     RETURNS (Figure): The figure.
     """
-    per_label = sorted(scores.per_label.items(), key=lambda item: -(item[1].tp + item[1].fn))
-    rows = [
-        [label, *(percent(rate) for rate in (score.precision, score.recall, score.fscore)), f"{score.tp + score.fn:,}"]
-        for label, score in per_label
-    ]
-    are_long = _are_long(scores.per_label)
-    shown = per_label[: N_BARS_LONG if are_long else N_BARS]
-    which = "" if len(shown) == len(per_label) else f" {len(shown)} most frequent"
+    return _make_f_score_figure(f"{layer}-labels", "label", scores.per_label)
+
+
+def make_feature_figure(scores: LayerScores) -> Figure:
+    """Show the F-score of each morphological feature.
+
+    scores (LayerScores): The scores of the layer "morph".
+    RETURNS (Figure): The figure.
+    """
+    return _make_f_score_figure("morph-features", "feature", score_features(scores.all))
+
+
+def make_feature_confusion_figure(scores: LayerScores) -> Figure:
+    """Show which values of morphological features are confused, as a table alone.
+
+    scores (LayerScores): The scores of the layer "morph", with at least one mistake.
+    RETURNS (Figure): The figure.
+    """
+    confusions = count_feature_confusions(scores.all)
     return Figure(
-        f"{layer}-labels",
-        "F-score by label",
-        f"The F-scores of the{which} labels in percent, in the order of how frequent they are.",
-        ["label", "precision", "recall", "F", "words"],
-        rows,
-        "plot_bars",
-        ({label: 100 * score.fscore for label, score in shown}, are_long),
+        "morph-confusions",
+        "Confusions of features",
+        'How many words have a wrong value of a feature. A value that is not there is "_".',
+        ["feature", "gold", "predicted", "words"],
+        [[*values, f"{count:,}"] for *values, count in confusions[:N_CONFUSIONS]],
+        "",
+        (),
+        n_text=3,
     )
 
 
@@ -230,6 +257,7 @@ def _make_groups_figure(
     judgements: Judgements,
     starts: Sequence[int],
     measure: Callable[[Judgement], int],
+    note: str,
 ) -> Figure:
     """Show accuracy by groups of words. `starts` are the lowest values of `measure` in each group."""
     is_right: Dict[str, List[List[bool]]] = {}
@@ -248,7 +276,7 @@ def _make_groups_figure(
     return Figure(
         name,
         title,
-        f"Accuracy in percent by {group_by}.",
+        f"Accuracy in percent by {group_by}. {note}".strip(),
         [group_by, "words", *shares],
         [[names[i], f"{counts[i]:,}", *map(percent, row)] for i, row in zip(used, zip(*shares.values()))],
         "plot_groups",
@@ -258,6 +286,32 @@ def _make_groups_figure(
             group_by,
         ),
     )
+
+
+def _make_f_score_figure(name: str, kind: str, scores: Mapping[str, PRFScore]) -> Figure:
+    ordered = sorted(scores.items(), key=lambda item: -count_words(item[1]))
+    rows = [
+        [label, *(percent(rate) for rate in (score.precision, score.recall, score.fscore)), f"{count_words(score):,}"]
+        for label, score in ordered
+    ]
+    shown = ordered[:N_DOTS]
+    which = "" if len(shown) == len(ordered) else f" {len(shown)} most frequent"
+    return Figure(
+        name,
+        f"F-score by {kind}",
+        f"The F-scores of the{which} {kind}s in percent, and how many words have them. The most frequent are first.",
+        [kind, "precision", "recall", "F", "words"],
+        rows,
+        "plot_dots",
+        ({label: (100 * score.fscore, count_words(score)) for label, score in shown},) if shown else (),
+    )
+
+
+def _mean_losses(log: Sequence[Mapping[str, Any]]) -> List[float]:
+    """Mean losses per step. The log has sums since the evaluation before; the first one is of a single step."""
+    steps = [row["step"] for row in log]
+    n_steps = [max(1, step - before) for step, before in zip(steps, [steps[0] - 1, *steps])]
+    return [sum(row["losses"].values()) / n for row, n in zip(log, n_steps)]
 
 
 def _are_long(labels: Iterable[str]) -> bool:

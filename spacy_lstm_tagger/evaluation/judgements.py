@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from math import nan
-from typing import Dict, Iterable, List, Mapping, NamedTuple, Tuple
+from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 import numpy
 from spacy.language import Language
@@ -46,10 +46,12 @@ class LayerScores(NamedTuple):
 
     known (Confusions): Those of words that are in the training data.
     unknown (Confusions): Those of other words.
+    raw (Optional[PRFScore]): The scores on raw text, see `score_raw_text`, if they are known.
     """
 
     known: Confusions
     unknown: Confusions
+    raw: Optional[PRFScore] = None
 
     @property
     def all(self) -> Confusions:
@@ -119,6 +121,19 @@ def judge_words(nlp: Language, examples: Iterable[Example]) -> Dict[str, List[Ju
                         probability = _find_probability(probabilities, indices, name, predicted, pair[1])
                         layers[name].append(Judgement(predicted, *pair, probability, n_seen))
     return {name: judgements for name, judgements in layers.items() if judgements}
+
+
+def tag_examples(nlp: Language, examples: Iterable[Example]) -> Iterator[Example]:
+    """Tag the predicted docs of examples.
+
+    nlp (Language): A pipeline.
+    examples (Iterable[Example]): The examples. They are taken as they are needed.
+    YIELDS (Example): The examples.
+    """
+    for batch in minibatch(examples, BATCH_SIZE):
+        for eg, doc in zip(batch, nlp.pipe(eg.predicted for eg in batch)):
+            eg.predicted = doc
+            yield eg
 
 
 def count_confusions(layers: Mapping[str, Iterable[Judgement]]) -> Dict[str, LayerScores]:

@@ -45,6 +45,8 @@ SETTINGS: Any = {
 
 # Bins with fewer words are left out, if there are others.
 MIN_COUNT = 20
+# The share of dots that the axis of a dot plot must have room for.
+MOST = 0.75
 
 
 class Plot:
@@ -98,7 +100,8 @@ def plot_curves(
     with draw(name, title, description, height=330) as plot:
         upper, lower = plot.figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
         for (layer, values), color, marker in zip(accuracies.items(), SERIES, MARKERS):
-            upper.plot(steps, values, color=color, marker=marker, label=layer)
+            upper.plot(steps, values, color=color, marker=marker, label=layer, clip_on=False)
+        upper.set_ylim(top=100)
         upper.axvline(steps[best], color=MUTED, linestyle=":", linewidth=1)
         upper.annotate(
             "best ", (steps[best], 0.02), xycoords=("data", "axes fraction"), ha="right", va="bottom", color=MUTED
@@ -107,7 +110,7 @@ def plot_curves(
         upper.legend(loc="lower right" if best < len(steps) / 2 else "lower center")
         lower.plot(steps, losses, color=INK)
         lower.set_ylim(bottom=0)
-        lower.set_ylabel("loss")
+        lower.set_ylabel("loss per batch")
         lower.set_xlabel("step")
     return plot.svg
 
@@ -153,50 +156,63 @@ def plot_confusions(
     return plot.svg
 
 
-def plot_bars(name: str, title: str, description: str, values: Mapping[str, float], are_long: bool) -> str:
-    """Plot one bar per label.
+def plot_dots(name: str, title: str, description: str, values: Mapping[str, Tuple[float, int]]) -> str:
+    """Plot one dot per label. The axis begins where most dots are; those below are arrows at its left end.
 
-    values (Mapping[str, float]): The labels' values in percent.
-    are_long (bool): Whether the labels are too long for the margin, and are above their bars.
+    values (Mapping[str, Tuple[float, int]]): The labels' values in percent, and their numbers of words.
     RETURNS (str): SVG.
     """
-    labels = list(values)
-    with draw(name, title, description, height=(22 if are_long else 15) * len(labels) + 45) as plot:
+    scores = [score for score, _ in values.values()]
+    start = next(low for low in (90, 80, 60, 0) if sum(score >= low for score in scores) >= MOST * len(scores))
+    with draw(name, title, description, height=15 * len(values) + 45) as plot:
         axes = plot.figure.subplots()
-        axes.grid(axis="y", visible=False)
-        places = range(len(labels))
-        axes.barh(places, list(values.values()), height=0.35 if are_long else 0.7, color=SERIES[0], alpha=0.5)
-        for place, (label, value) in enumerate(values.items()):
-            axes.text(value + 1, place, f"{value:.1f}", va="center", fontsize=0.8 * FONT_SIZE)
-            if are_long:
-                axes.text(0, place - 0.22, label, va="bottom", fontsize=0.8 * FONT_SIZE)
-        axes.set_yticks([] if are_long else places, [] if are_long else labels, fontsize=0.9 * FONT_SIZE)
+        places = range(len(values))
+        for is_below, marker in ((False, "o"), (True, "<")):
+            dots = [(max(score, start), i) for i, score in enumerate(scores) if (score < start) == is_below]
+            if dots:
+                axes.plot(*zip(*dots), color=SERIES[0], marker=marker, linestyle="", clip_on=False)
+        for place, (score, n_words) in enumerate(values.values()):
+            text = f"{score:.1f} \u00b7 {n_words:,}"
+            axes.text(1.03, place, text, transform=axes.get_yaxis_transform(), va="center", fontsize=0.75 * FONT_SIZE)
+        axes.set_yticks(places, list(values), fontsize=0.8 * FONT_SIZE)
         axes.tick_params(axis="y", length=0)
-        axes.set(xlim=(0, 110), ylim=(len(labels) - 0.4, -1 if are_long else -0.6), xlabel="F-score, %")
-        axes.set_xticks(range(0, 101, 20))
+        axes.set(xlim=(start, 100), ylim=(len(values) - 0.4, -0.6), xlabel="F-score, % \u00b7 words")
     return plot.svg
 
 
 def plot_reliability(
-    name: str, title: str, description: str, layers: Mapping[str, Sequence[Tuple[float, float, int]]]
+    name: str,
+    title: str,
+    description: str,
+    starts: Sequence[str],
+    layers: Mapping[str, Sequence[Tuple[float, float, int]]],
 ) -> str:
-    """Plot accuracy by confidence.
+    """Plot accuracy by confidence, and a histogram of confidences.
 
-    layers (Mapping[str, Sequence[Tuple[float, float, int]]]): For each layer the bins' mean confidence and accuracy in
+    starts (Sequence[str]): The lowest confidences of the bands, in percent.
+    layers (Mapping[str, Sequence[Tuple[float, float, int]]]): For each layer the bands' mean confidence and accuracy in
         percent, and number of words.
     RETURNS (str): SVG.
     """
-    with draw(name, title, description, height=330) as plot:
-        axes = plot.figure.subplots()
-        axes.plot([0, 100], [0, 100], color=MUTED, linestyle="--", linewidth=1, label="perfectly calibrated")
-        for (layer, bins), color, marker in zip(layers.items(), SERIES, MARKERS):
-            confidences, accuracies, counts = zip(*[b for b in bins if b[-1] >= MIN_COUNT] or bins)
-            sizes = [8 + 60 * (count / max(counts)) ** 0.5 for count in counts]
-            axes.plot(confidences, accuracies, color=color, linewidth=1)
-            axes.scatter(confidences, accuracies, sizes, color=color, marker=marker, label=layer, linewidth=0)
-        axes.set(xlim=(0, 102), ylim=(0, 102), xlabel="confidence, %", ylabel="accuracy, %")
-        axes.set_aspect("equal")
-        axes.legend(loc="upper left")
+    with draw(name, title, description, height=400) as plot:
+        upper, lower = plot.figure.subplots(2, 1, height_ratios=[5, 2])
+        upper.plot([0, 100], [0, 100], color=MUTED, linestyle="--", linewidth=1, label="perfectly calibrated")
+        width = 0.8 / len(layers)
+        for i, ((layer, bands), color, marker) in enumerate(zip(layers.items(), SERIES, MARKERS)):
+            shown = [band for band in bands if band[-1] >= MIN_COUNT] or [band for band in bands if band[-1]]
+            confidences, accuracies, _ = zip(*shown)
+            upper.plot(confidences, accuracies, color=color, marker=marker, label=layer, clip_on=False)
+            n_words = sum(count for *_, count in bands)
+            places = [place + (i - (len(layers) - 1) / 2) * width for place in range(len(starts))]
+            lower.bar(places, [100 * count / n_words for *_, count in bands], width, color=color, alpha=0.7)
+        lowest = min(min(line.get_ydata()) for line in upper.get_lines()[1:])
+        low = 50 if lowest >= 50 else 0
+        upper.set(xlim=(low, 100), ylim=(low, 100), xlabel="confidence, %", ylabel="accuracy, %")
+        upper.legend(loc="upper left")
+        names = [f"{a}\u2013{b}" for a, b in zip(starts, [*starts[1:], "100"])]
+        lower.set_xticks(range(len(starts)), names, fontsize=0.75 * FONT_SIZE)
+        lower.grid(axis="x", visible=False)
+        lower.set(ylim=(0, 100), xlabel="confidence, %", ylabel="words, %")
     return plot.svg
 
 
@@ -213,9 +229,10 @@ def plot_groups(
     with draw(name, title, description, height=240) as plot:
         axes = plot.figure.subplots()
         for (layer, accuracies), color, marker in zip(layers.items(), SERIES, MARKERS):
-            axes.plot(groups, accuracies, color=color, marker=marker, label=layer)
+            axes.plot(groups, accuracies, color=color, marker=marker, label=layer, clip_on=False)
         axes.tick_params(axis="x", labelsize=0.85 * FONT_SIZE)
         axes.set(xlabel=xlabel, ylabel="accuracy, %")
+        axes.set_ylim(top=100)
         axes.legend(loc="best")
     return plot.svg
 

@@ -1,13 +1,16 @@
 """An evaluation report as one HTML page that needs no network and no JavaScript."""
 
+from collections import Counter
+from importlib.metadata import version
 from importlib.resources import files
 from math import isnan
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import srsly
 from jinja2 import Environment
 from spacy.language import Language
+from spacy.scorer import PRFScore
 
 from ..annotation_layers import NAMES
 from ..pipeline.calibration import expected_calibration_error
@@ -18,6 +21,8 @@ from .figures import (
     draw_figure,
     make_confusion_figure,
     make_f_score_figure,
+    make_feature_confusion_figure,
+    make_feature_figure,
     make_frequency_figure,
     make_length_figure,
     make_reliability_figure,
@@ -29,7 +34,8 @@ from .judgements import Judgement, LayerScores, accuracy, count_confusions
 
 REPORT_FILE = "report.html"
 
-N_MISTAKES = 50
+# How many mistakes a layer shows, and how many of them without unfolding the others.
+N_MISTAKES, N_OPEN = 50, 10
 # Words on each side of a mistake.
 CONTEXT = 25
 
@@ -39,7 +45,9 @@ def write_report(
     nlp: Language,
     data: Any,
     judgements: Judgements,
+    raw: Mapping[str, PRFScore] = {},
     training_log: Optional[Path] = None,
+    training_run: Mapping[str, Any] = {},
     show_progress: Callable[[Sequence[Figure]], Iterable[Figure]] = iter,
 ) -> Path:
     """Write the report on a pipeline. Without matplotlib, it has tables in the place of plots.
@@ -48,7 +56,9 @@ def write_report(
     nlp (Language): The pipeline.
     data (Any): The name of the annotated sentences.
     judgements (Mapping[str, Sequence[Judgement]]): What `judge_words` returned for them.
+    raw (Mapping[str, PRFScore]): The scores of each layer on raw text, see `score_raw_text`.
     training_log (Optional[Path]): What spaCy's console logger wrote as JSON lines in training, if it is there.
+    training_run (Mapping[str, Any]): What `train` recorded of the training, if that is known.
     show_progress (Callable[[Sequence[Figure]], Iterable[Figure]]): Iterates over the figures, which are drawn one by
         one.
     RETURNS (Path): The report's file. Raises a ValueError if there are no judgements.
@@ -71,25 +81,34 @@ def write_report(
             "id": layer,
             "name": NAMES[layer],
             "accuracy": percent(accuracy(scores[layer].all)),
-            "figures": [
-                make_f_score_figure(layer, scores[layer]),
-                *([make_confusion_figure(layer, scores[layer])] if scores[layer].errors else []),
-            ],
-            "mistakes": [_describe_mistake(judgement) for judgement in find_surest_mistakes(judgements[layer])],
+            "raw": percent(raw[layer].fscore) if layer in raw else None,
+            "figures": _make_layer_figures(layer, scores[layer]),
+            "mistakes": _describe_mistakes(find_surest_mistakes(judgements[layer])),
         }
         for layer in judgements
     ]
     figures = [*overview, *(figure for layer in layers for figure in layer["figures"])]
     html = page.render(
-        title=f"Tagging report: {nlp.meta['lang']}_{nlp.meta['name']}",
-        facts=_state_facts(nlp, data, judgements),
+        title=f"Tagging report: {nlp.meta['lang']}_{nlp.meta['name']} on {Path(data).name}",
+        facts=_state_facts(nlp, data, judgements, training_run),
+        whole=_summarize_whole(judgements),
+        n_open=N_OPEN,
         lang=nlp.lang,
         layers=layers,
         has_plots=can_plot(),
         overview=overview,
         svgs={figure.name: draw_figure(figure) for figure in show_progress(figures)},
-        scores_header=["", "accuracy", "known words", "unknown words", "words", "unknown", "calibration error"],
-        scores=[_summarize(layer, judgements[layer], scores[layer]) for layer in judgements],
+        scores_header=[
+            "",
+            "raw text, F",
+            "accuracy",
+            "known words",
+            "unknown words",
+            "words",
+            "unknown",
+            "calibration error",
+        ],
+        scores=[_summarize(layer, judgements[layer], scores[layer], raw) for layer in judgements],
     )
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / REPORT_FILE
@@ -108,21 +127,53 @@ def find_surest_mistakes(judgements: Sequence[Judgement], n_mistakes: int = N_MI
     return sorted(wrong, key=lambda judgement: -judgement.probability)[:n_mistakes]
 
 
-def _state_facts(nlp: Language, data: Any, judgements: Judgements) -> str:
+def _make_layer_figures(layer: str, scores: LayerScores) -> List[Figure]:
+    if layer == "morph":
+        return [make_feature_figure(scores), *([make_feature_confusion_figure(scores)] if scores.errors else [])]
+    return [
+        make_f_score_figure(layer, scores),
+        *([make_confusion_figure(layer, scores)] if scores.errors else []),
+    ]
+
+
+def _state_facts(
+    nlp: Language, data: Any, judgements: Judgements, training_run: Mapping[str, Any]
+) -> List[Tuple[str, str]]:
     docs = {id(judgement.token.doc) for layer in judgements.values() for judgement in layer}
     n_words = max(map(len, judgements.values()))
     meta = nlp.meta
+    return [
+        ("Data", f"{data}, {len(docs):,} sentences, {n_words:,} words"),
+        ("Pipeline", f"{meta['lang']}_{meta['name']} {meta['version']} ({', '.join(nlp.pipe_names)})"),
+        ("Versions", ", ".join(f"{name} {version(name)}" for name in ("spacy-lstm-tagger", "spacy", "torch"))),
+        *((str(name), str(fact)) for name, fact in training_run.items()),
+    ]
+
+
+def _summarize_whole(judgements: Judgements) -> str:
+    """Accuracy where all layers must be right, of words and of sentences."""
+    are_right: Dict[int, Dict[int, bool]] = {}
+    for layer in judgements.values():
+        for judgement in layer:
+            words = are_right.setdefault(id(judgement.token.doc), {})
+            words[judgement.token.i] = words.get(judgement.token.i, True) and judgement.is_right
+    n_words = sum(map(len, are_right.values()))
+    n_right = sum(sum(words.values()) for words in are_right.values())
+    n_whole = sum(all(words.values()) for words in are_right.values())
     return (
-        f"Data: {data}, {len(docs):,} sentences, {n_words:,} words. Pipeline: {meta['lang']}_{meta['name']} "
-        f"{meta['version']} ({', '.join(nlp.pipe_names)})."
+        f"{percent(n_right / n_words)} % of words have the gold label in every layer, and "
+        f"{percent(n_whole / len(are_right))} % of sentences have no mistake."
     )
 
 
-def _summarize(layer: str, judgements: Sequence[Judgement], scores: LayerScores) -> List[str]:
+def _summarize(
+    layer: str, judgements: Sequence[Judgement], scores: LayerScores, raw: Mapping[str, PRFScore]
+) -> List[str]:
     n_unknown = sum(scores.unknown.values())
     sure = with_probability(judgements)
     return [
         NAMES[layer],
+        percent(raw[layer].fscore) if layer in raw else "-",
         percent(accuracy(scores.all)),
         percent(accuracy(scores.known)) if scores.known else "-",
         percent(accuracy(scores.unknown)) if n_unknown else "-",
@@ -130,6 +181,18 @@ def _summarize(layer: str, judgements: Sequence[Judgement], scores: LayerScores)
         f"{n_unknown:,}",
         percent(expected_calibration_error(*sure)) if sure[0] else "-",
     ]
+
+
+def _describe_mistakes(judgements: Sequence[Judgement]) -> List[Dict[str, Any]]:
+    """What the page shows of each mistake. The same mistake in the same sentence is shown once, with its count."""
+    counts: Counter[Tuple[Tuple[str, str], ...]] = Counter()
+    shown: Dict[Tuple[Tuple[str, str], ...], Dict[str, Any]] = {}
+    for judgement in judgements:
+        mistake = _describe_mistake(judgement)
+        key = tuple((name, mistake[name]) for name in ("before", "word", "after", "predicted", "gold"))
+        counts[key] += 1
+        shown.setdefault(key, mistake)
+    return [{**mistake, "count": counts[key]} for key, mistake in shown.items()]
 
 
 def _describe_mistake(judgement: Judgement) -> Dict[str, str]:

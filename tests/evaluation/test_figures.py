@@ -7,12 +7,15 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from spacy_lstm_tagger.evaluation.figures import (
+    CONFIDENCES,
     FREQUENCIES,
-    N_BARS,
     N_CONFUSED,
+    N_DOTS,
     draw_figure,
     make_confusion_figure,
     make_f_score_figure,
+    make_feature_confusion_figure,
+    make_feature_figure,
     make_frequency_figure,
     make_length_figure,
     make_reliability_figure,
@@ -46,11 +49,18 @@ def test_training_figure_leaves_out_the_untrained_network() -> None:
     figure = make_training_figure(LOG, ["pos", "tag"])
     assert figure.header == ["step", "epoch", "UPOS", "loss"]
     assert figure.rows == [
-        ["100", "0", "91.50", "8.00"],
-        ["200", "1", "94.25", "7.00"],
-        ["300", "1", "93.00", "6.00"],
+        ["100", "0", "91.50", "0.08"],
+        ["200", "1", "94.25", "0.07"],
+        ["300", "1", "93.00", "0.06"],
     ]
     assert "step 200, in epoch 1" in figure.caption
+
+
+def test_losses_are_means_per_step() -> None:
+    """The log has sums: of one step at step 0, then of the steps since the evaluation before."""
+    scores = {"scores": {"pos_acc": 50.0}, "score": 50.0, "epoch": 0}
+    log = [{"step": step, "losses": {"lstm_tagger": loss}, **scores} for step, loss in [(0, 2.0), (599, 299.5)]]
+    assert [row[-1] for row in make_training_figure(log, ["pos"]).rows] == ["2", "0.5"]
 
 
 @pytest.mark.parametrize("n_rows", [1, 2])
@@ -65,6 +75,7 @@ def test_reliability_has_a_row_a_bin_and_the_error() -> None:
     assert sum(int(row[2]) for row in figure.rows) == len(sure) < len(judgements)
     for _, bounds, count, _, accuracy in figure.rows:
         low, high = (int(bound) for bound in bounds.rstrip("%").split("\u2013"))
+        assert low in CONFIDENCES
         inside = [j for j in sure if low <= round(100 * j.probability) < high]
         assert int(count) == len(inside)
         assert accuracy == percent(sum(j.is_right for j in inside) / len(inside))
@@ -106,12 +117,28 @@ def test_labels_are_in_the_order_of_frequency() -> None:
     assert {row[0]: row[3] for row in rows}["VERB"] == percent(scores.per_label["VERB"].fscore)
 
 
-@pytest.mark.parametrize("prefix, n_shown", [("", N_BARS), ("Case=Nom|Number=", 30)])
-def test_plots_of_many_labels_show_the_most_frequent(prefix: str, n_shown: int) -> None:
-    scores = LayerScores(Counter({(f"{prefix}L{i}", f"{prefix}L{i}"): 100 + i for i in range(60)}), Counter())
-    figure = make_f_score_figure("morph", scores)
-    assert list(figure.data[0]) == [f"{prefix}L{i}" for i in range(59, 59 - n_shown, -1)]
-    assert len(figure.rows) == 60 and f"the {n_shown} most frequent labels" in figure.caption
+def test_plots_of_many_labels_show_the_most_frequent() -> None:
+    scores = LayerScores(Counter({(f"L{i}", f"L{i}"): 100 + i for i in range(60)}), Counter())
+    figure = make_f_score_figure("tag", scores)
+    assert figure.data[0] == {f"L{i}": (100.0, 100 + i) for i in range(59, 59 - N_DOTS, -1)}
+    assert len(figure.rows) == 60 and f"the {N_DOTS} most frequent labels" in figure.caption
+
+
+MORPH = LayerScores(
+    Counter({("Case=Nom|Number=Sing", "Case=Nom|Number=Sing"): 3, ("Case=Nom|Number=Sing", "Case=Acc|Number=Sing"): 2}),
+    Counter({("Number=Plur", "_"): 1}),
+)
+
+
+def test_features_are_shown_one_by_one() -> None:
+    figure = make_feature_figure(MORPH)
+    assert [[row[0], row[2], row[4]] for row in figure.rows] == [["Number", "83.33", "6"], ["Case", "60.00", "5"]]
+    assert list(figure.data[0]) == ["Number", "Case"]
+
+
+def test_confusions_of_features_are_counted_by_value() -> None:
+    rows = make_feature_confusion_figure(MORPH).rows
+    assert rows == [["Case", "Nom", "Acc", "2"], ["Number", "Plur", "_", "1"]]
 
 
 def test_heat_map_of_many_labels_shows_the_most_confused() -> None:

@@ -22,12 +22,15 @@ PLOTS: Dict[str, Callable[[str], str]] = {
     "long confusions": lambda name: plots.plot_confusions(
         name, "A title", "What <it> shows", ["NN", LONG], {("NN", LONG): 7}, True
     ),
-    "bars": lambda name: plots.plot_bars(
-        name, "A title", "What <it> shows", {"NN": 99.5, "PRP$": 0, "$": 12.25}, False
+    "dots": lambda name: plots.plot_dots(
+        name, "A title", "What <it> shows", {"NN": (99.5, 1200), "DT": (97, 3), LONG: (95, 3), "$": (12.25, 9)}
     ),
-    "long bars": lambda name: plots.plot_bars(name, "A title", "What <it> shows", {"NN": 99.5, LONG: 80}, True),
     "reliability": lambda name: plots.plot_reliability(
-        name, "A title", "What <it> shows", {"UPOS": [(15, 90, 3), (95.5, 97.1, 100)], "FEATS": [(90, 80, 1)]}
+        name,
+        "A title",
+        "What <it> shows",
+        ["0", "90"],
+        {"UPOS": [(15, 90, 3), (95.5, 97.1, 100)], "FEATS": [(float("nan"), float("nan"), 0), (90, 80, 1)]},
     ),
     "groups": lambda name: plots.plot_groups(
         name, "A title", "What <it> shows", ["0", "1+"], {"UPOS": [80, float("nan")]}, "seen"
@@ -76,18 +79,18 @@ def test_same_plot_is_the_same_text(plot: Callable[[str], str]) -> None:
 
 def test_plots_leave_matplotlibs_settings_alone() -> None:
     before = dict(plots.mpl.rcParams)
-    PLOTS["bars"]("one")
+    PLOTS["dots"]("one")
     assert dict(plots.mpl.rcParams) == before
 
 
 def test_matplotlibs_settings_leave_plots_alone() -> None:
     with plots.mpl.rc_context({"font.size": 30, "svg.fonttype": "path"}):
-        changed = PLOTS["bars"]("one")
-    assert changed == PLOTS["bars"]("one")
+        changed = PLOTS["dots"]("one")
+    assert changed == PLOTS["dots"]("one")
 
 
 def test_curves_name_layers_and_axes() -> None:
-    assert {"UPOS", "XPOS", "accuracy, %", "loss", "step"} <= set(texts_of(PLOTS["curves"]("one")))
+    assert {"UPOS", "XPOS", "accuracy, %", "loss per batch", "step"} <= set(texts_of(PLOTS["curves"]("one")))
 
 
 def test_heat_map_has_labels_on_both_sides_and_counts() -> None:
@@ -102,12 +105,20 @@ def test_long_labels_stand_beside_rows_with_a_number_for_columns() -> None:
     assert {"1", "2", "7"} <= set(texts)
 
 
-def test_bars_have_labels_and_values() -> None:
-    assert {"NN", "PRP$", "$", "99.5", "0.0", "12.2"} <= set(texts_of(PLOTS["bars"]("one")))
-    assert {LONG, "80.0"} <= set(texts_of(PLOTS["long bars"]("one")))
+def test_dots_have_labels_values_and_numbers_of_words() -> None:
+    texts = set(texts_of(PLOTS["dots"]("one")))
+    assert {"NN", "$", LONG, "99.5 \u00b7 1,200", "12.2 \u00b7 9"} <= texts
+    assert "90" in texts and "80" not in texts  # the axis begins where three quarters of the dots are
 
 
-def test_bins_of_few_words_are_left_out() -> None:
-    few, many = [(15.0, 90.0, plots.MIN_COUNT - 1)], [(90.0, 95.0, plots.MIN_COUNT)]
-    draw = lambda bins: plots.plot_reliability("a", "", "", {"UPOS": bins})  # noqa: E731
-    assert draw(few + many) == draw(many) != draw(few)
+@pytest.mark.parametrize("name", ["curves", "dots", "reliability", "groups"])
+def test_no_axis_of_percents_goes_beyond_100(name: str) -> None:
+    assert not {"102", "104", "105", "110", "120"} & set(texts_of(PLOTS[name]("one")))
+
+
+def test_bands_of_few_words_have_no_dot() -> None:
+    def count_dots(n_words: int, accuracy: float = 90.0) -> int:
+        bands = [(15.0, accuracy, n_words), (90.0, 95.0, 1000)]
+        return plots.plot_reliability("a", "", "", ["0", "50"], {"UPOS": bands}).count("<use")
+
+    assert count_dots(plots.MIN_COUNT - 1) == count_dots(0, float("nan")) < count_dots(plots.MIN_COUNT)

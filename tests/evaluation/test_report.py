@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from spacy_lstm_tagger.evaluation.judgements import Judgement, accuracy, evaluate_layers, judge_words
-from spacy_lstm_tagger.evaluation.report import CONTEXT, N_MISTAKES, find_surest_mistakes, write_report
+from spacy_lstm_tagger.evaluation.report import CONTEXT, N_MISTAKES, N_OPEN, find_surest_mistakes, write_report
 
 from ..conftest import make_pipeline
 from .test_figures import LOG, make_judgements
@@ -103,10 +103,12 @@ def test_plots_have_tables_beside_them(with_plots: bool, learner: Language, judg
     page = Page(read_report(tmp_path, learner, "data.conllu", judgements))
     details = [element for element in page.elements if element["tag"] == "details"]
     n_plots = sum(element.get("role") == "img" for element in page.elements)
+    details = [element for element in details if element.get("class") != "more"]
     assert len(details) == len(page.all("figure")) == 3 + 2 * len(judgements)
-    assert n_plots == (len(details) if with_plots else 0)
-    assert [("open" in element) for element in details] == [not with_plots] * len(details)
-    assert ('pip install "spacy-lstm-tagger[plot]"' in page.all("code")) == (not with_plots)
+    # Confusions of features are a table alone.
+    assert n_plots == (len(details) - 1 if with_plots else 0)
+    assert sum("open" in element for element in details) == len(details) - n_plots
+    assert ("pip install matplotlib" in page.all("code")) == (not with_plots)
 
 
 def test_scores_are_those_of_the_evaluation(learner: Language, judgements: Any, tmp_path: Path) -> None:
@@ -114,20 +116,42 @@ def test_scores_are_those_of_the_evaluation(learner: Language, judgements: Any, 
     layers = evaluate_layers(learner, make_evaluation_examples(learner))
     cells = page.all("td")
     for name, layer in (("UPOS", "pos"), ("XPOS", "tag"), ("FEATS", "morph")):
-        row = cells[cells.index(name) :][:7]
+        row = cells[cells.index(name) :][:8]
         scores = layers[layer]
         shares = [accuracy(confusions) for confusions in (scores.all, scores.known, scores.unknown)]
-        assert row[1:4] == [f"{100 * share:.2f}" for share in shares]
-        assert row[4:6] == [str(scores.all.total()), str(scores.unknown.total())]
+        assert row[1] == "-"
+        assert row[2:5] == [f"{100 * share:.2f}" for share in shares]
+        assert row[5:7] == [str(scores.all.total()), str(scores.unknown.total())]
     n_words = max(scores.all.total() for scores in layers.values())
-    assert any(f"data.conllu, 7 sentences, {n_words} words" in text for text in page.all("p"))
+    assert f"data.conllu, 7 sentences, {n_words} words" in page.all("dd")
+
+
+def test_shares_of_words_and_sentences_without_any_mistake(learner: Language, judgements: Any, tmp_path: Path) -> None:
+    page = Page(read_report(tmp_path, learner, "data.conllu", judgements))
+    wrong, words = set(), set()
+    for layer in judgements.values():
+        words |= {judgement.token for judgement in layer}
+        wrong |= {judgement.token for judgement in layer if not judgement.is_right}
+    docs = {token.doc for token in words}
+    whole = len(docs) - len({token.doc for token in wrong})
+    (text,) = [text for text in page.all("p") if "in every layer" in text]
+    assert re.findall(r"[\d.]+(?= %)", text) == [
+        f"{100 * (1 - len(wrong) / len(words)):.2f}",
+        f"{100 * whole / len(docs):.2f}",
+    ]
+
+
+def test_facts_about_the_run_are_shown(learner: Language, judgements: Any, tmp_path: Path) -> None:
+    page = Page(read_report(tmp_path, learner, "data.conllu", judgements, {}, None, {"Config": "fast, seed 3"}))
+    assert "fast, seed 3" in page.all("dd")
+    assert any(f"spacy {spacy.__version__}" in text for text in page.all("dd"))
 
 
 def test_curve_is_there_if_the_log_is(learner: Language, judgements: Any, tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
-    without = Page(read_report(tmp_path, learner, "data", judgements, log))
+    without = Page(read_report(tmp_path, learner, "data", judgements, {}, log))
     srsly.write_jsonl(log, LOG)
-    with_log = Page(read_report(tmp_path, learner, "data", judgements, log))
+    with_log = Page(read_report(tmp_path, learner, "data", judgements, {}, log))
     assert set(with_log.all("h3")) - set(without.all("h3")) == {"Learning curve"}
 
 
@@ -149,7 +173,9 @@ def test_nothing_to_report_on_is_an_error(learner: Language, tmp_path: Path) -> 
 
 def test_progress_sees_every_figure(with_plots: bool, learner: Language, judgements: Any, tmp_path: Path) -> None:
     seen: List[Any] = []
-    write_report(tmp_path, learner, "data", judgements, None, lambda figures: seen.extend(figures) or iter(figures))
+    write_report(
+        tmp_path, learner, "data", judgements, {}, None, {}, lambda figures: seen.extend(figures) or iter(figures)
+    )
     assert len(seen) == 3 + 2 * len(judgements)
 
 
@@ -181,6 +207,23 @@ def test_mistakes_are_marked_in_their_sentences(tmp_path: Path) -> None:
     assert items[0].startswith("… w5 w6 ") and f" w{2 * CONTEXT + 5} … predicted Y with 90.0%" in items[0]
     assert items[0].endswith("not in the training data")
     assert page.all("mark") == [f"w{CONTEXT + 5}", "good", "<i>"]
+
+
+def test_ten_mistakes_are_shown_and_the_others_folded(learner: Language, tmp_path: Path) -> None:
+    doc = Doc(learner.vocab, words=[f"w{i}" for i in range(40)])
+    wrong = [Judgement(doc[i], "X", "Y", 0.5, 1) for i in range(40)]
+    html = read_report(tmp_path, learner, "data", {"pos": wrong})
+    before, folded = html.split('<details class="more">')
+    assert before.count("<mark>") == N_OPEN
+    assert "<summary>30 more</summary>" in folded and folded.count("<mark>") == 30
+
+
+def test_repeated_mistakes_are_shown_once(learner: Language, tmp_path: Path) -> None:
+    docs = [Doc(learner.vocab, words=["Thanks", "!"]) for _ in range(4)]
+    wrong = [Judgement(doc[0], "NOUN", "INTJ", 0.9, 1) for doc in docs]
+    page = Page(read_report(tmp_path, learner, "data", {"pos": wrong}))
+    assert page.all("mark") == ["Thanks"]
+    assert any(text.endswith("once in the training data · 4 times") for text in page.all("p"))
 
 
 def test_page_of_a_large_evaluation_is_small(tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+"""Scores of single features, and all scores as JSON."""
+
+from collections import Counter, defaultdict
+from typing import Any, Dict, List, Mapping, Tuple
+
+from spacy.scorer import PRFScore
+
+from .judgements import Confusions, LayerScores, accuracy
+
+# Labels of fewer words are left out of the worst ones, if there are enough others.
+MIN_WORDS = 10
+
+
+def score_features(confusions: Confusions) -> Dict[str, PRFScore]:
+    """Score each morphological feature by itself, as `morph_per_feat` of spaCy's scorer does.
+
+    confusions (Counter[Tuple[str, str]]): Counts of gold and predicted FEATS.
+    RETURNS (Dict[str, PRFScore]): Precision, recall and F-score of each feature, such as "Case".
+    """
+    scores: Dict[str, PRFScore] = defaultdict(PRFScore)
+    for (gold, predicted), count in confusions.items():
+        gold_values, predicted_values = _split_feats(gold), _split_feats(predicted)
+        for name in gold_values.keys() | predicted_values.keys():
+            is_right = gold_values.get(name) == predicted_values.get(name)
+            scores[name].tp += count * is_right
+            scores[name].fn += count * (name in gold_values and not is_right)
+            scores[name].fp += count * (name in predicted_values and not is_right)
+    return dict(sorted(scores.items()))
+
+
+def count_feature_confusions(confusions: Confusions) -> List[Tuple[str, str, str, int]]:
+    """Count the wrong values of each morphological feature.
+
+    confusions (Counter[Tuple[str, str]]): Counts of gold and predicted FEATS.
+    RETURNS (List[Tuple[str, str, str, int]]): Feature, gold value, predicted value ("_" for none) and count, the most
+        frequent first.
+    """
+    counts: Counter[Tuple[str, str, str]] = Counter()
+    for (gold, predicted), count in confusions.items():
+        gold_values, predicted_values = _split_feats(gold), _split_feats(predicted)
+        for name in gold_values.keys() | predicted_values.keys():
+            confusion = name, gold_values.get(name, "_"), predicted_values.get(name, "_")
+            if confusion[1] != confusion[2]:
+                counts[confusion] += count
+    return [(*confusion, count) for confusion, count in sorted(counts.items(), key=lambda item: (-item[1], *item[0]))]
+
+
+def find_worst_labels(scores: LayerScores, n_labels: int) -> List[Tuple[str, PRFScore]]:
+    """Find the labels with the lowest F-scores.
+
+    scores (LayerScores): The scores of a layer.
+    n_labels (int): How many labels to find.
+    RETURNS (List[Tuple[str, PRFScore]]): The labels, the worst first, with precision, recall and F-score.
+    """
+    labels = sorted(scores.per_label.items(), key=lambda item: (item[1].fscore, -count_words(item[1])))
+    frequent = [(label, score) for label, score in labels if count_words(score) >= MIN_WORDS]
+    return (frequent if len(frequent) >= n_labels else labels)[:n_labels]
+
+
+def count_words(score: PRFScore) -> int:
+    """RETURNS (int): How many words have the label in the data."""
+    return score.tp + score.fn
+
+
+def scores_as_json(layers: Mapping[str, LayerScores]) -> Dict[str, Any]:
+    """Make the scores of an evaluation ready for JSON. The names are those of spaCy's scorer, where it has one.
+
+    layers (Mapping[str, LayerScores]): The scores of each layer: "pos", "tag", "morph".
+    RETURNS (Dict[str, Any]): Accuracies between 0 and 1, counts of words, and the scores of each label and feature.
+    """
+    result: Dict[str, Any] = {}
+    for layer, scores in layers.items():
+        result[f"{layer}_acc"] = accuracy(scores.all)
+        if scores.raw is not None:
+            result[f"raw_{layer}_f"] = scores.raw.fscore
+        for name, confusions in (("known", scores.known), ("unknown", scores.unknown)):
+            result[f"{layer}_acc_{name}"] = accuracy(confusions) if confusions else None
+        result[f"{layer}_words"] = sum(scores.all.values())
+        result[f"{layer}_words_unknown"] = sum(scores.unknown.values())
+        result[f"{layer}_per_label"] = {
+            label: {**score.to_dict(), "words": count_words(score)} for label, score in scores.per_label.items()
+        }
+    if "morph" in layers:
+        features = score_features(layers["morph"].all)
+        result["morph_per_feat"] = {name: score.to_dict() for name, score in features.items()}
+    return result
+
+
+def _split_feats(feats: str) -> Dict[str, str]:
+    return dict(part.split("=", 1) for part in feats.split("|") if "=" in part)
