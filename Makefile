@@ -7,7 +7,7 @@ PIP_INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-chec
 .PHONY: demo test check clean
 
 demo: .venv/installed
-	.venv/bin/python -m spacy lstm-tagger train corpus/en_sample-train.conllu models/sample \
+	.venv/bin/python -m spacy lstm-tagger train corpus/en_sample-train.conllu models/sample --force \
 		--dev corpus/en_sample-dev.conllu --training.max_steps 400 --training.eval_frequency 100 \
 		--training.optimizer.learn_rate.total_steps 400
 	.venv/bin/python -m spacy lstm-tagger tag "The quick brown fox jumps over the lazy dog." --model models/sample/model-best

@@ -141,7 +141,14 @@ def train_step(data: Path, output: Path, dev_path: Path, **settings: Any) -> Non
     """Train, go on with a training that was interrupted, or do nothing after one that was not."""
     if not (output / "model-best").exists() or (output / WORK).exists():
         resume = (output / WORK / CHECKPOINT).exists()
-        train(data, output, dev_path=dev_path, resume=resume, **{"config": "accurate", "seed": SEED, **settings})
+        train(
+            data,
+            output,
+            dev_path=dev_path,
+            resume=resume,
+            force=not resume,
+            **{"config": "accurate", "seed": SEED, **settings},
+        )
 
 
 def learn_vectors(raw_files: Iterable[Path], output: Path) -> None:

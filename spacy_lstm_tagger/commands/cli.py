@@ -57,14 +57,20 @@ def clean_exit() -> Iterator[None]:
 
 
 def show_progress(
-    items: Optional[Iterable[Any]] = None, *, unit: str, total: Optional[int] = None, disable: Optional[bool] = None
+    items: Optional[Iterable[Any]] = None,
+    *,
+    unit: str,
+    unit_scale: bool = True,
+    total: Optional[int] = None,
+    disable: Optional[bool] = None,
 ) -> Any:
     """Show a progress bar on standard error after two seconds, if that is a terminal.
 
     items (Optional[Iterable]): The items. None: the caller updates the bar.
     unit (str): What is counted.
+    unit_scale (bool): Whether counts are shortened, as in "12.3k".
     total (Optional[int]): The number of items, if it is known.
     disable (Optional[bool]): Whether to show nothing. None: if standard error is not a terminal.
     RETURNS (tqdm): An iterable of the items.
     """
-    return tqdm(items, unit=unit, total=total, unit_scale=True, delay=2, leave=False, disable=disable)
+    return tqdm(items, unit=unit, total=total, unit_scale=unit_scale, delay=2, leave=False, disable=disable)

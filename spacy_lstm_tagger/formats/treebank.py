@@ -22,6 +22,8 @@ from .sentence import lines, to_doc
 from .word_tag_pairs import is_pair, read_json, read_jsonl, read_text, read_tsv
 
 SUFFIXES = (".conllu", ".spacy", ".txt", ".tsv", ".json", ".jsonl")
+# Files that lie beside data, such as LICENSE.txt.
+NO_DATA = ("license", "licence", "readme", "copying", "notice", "changelog", "contributing")
 # DocBin is compressed. The first header is not printable, the other two are not UTF-8.
 ZLIB_HEADERS = (b"\x78\x01", b"\x78\x9c", b"\x78\xda")
 UPOS_VALUES = set(UPOS_IDS.values())
@@ -81,7 +83,7 @@ def _vary(doc: Doc, nlp: Language, multiword: str, gold_preproc: bool) -> List[D
 def read_docs(path: Path, vocab: Vocab, format: Optional[str] = None) -> Iterator[Doc]:
     """Read annotated sentences.
 
-    path (Path): A file, or a directory of them.
+    path (Path): A file, or a directory of them. Where that has .conllu files, the others are not read.
     vocab (Vocab): The docs' vocab.
     format (Optional[str]): One of `FORMATS`. None: detected from the content.
     YIELDS (Doc): A sentence, or a doc of the file if its format is spaCy's own. Raises a ValueError that names file
@@ -90,9 +92,8 @@ def read_docs(path: Path, vocab: Vocab, format: Optional[str] = None) -> Iterato
     path = ensure_path(path)
     if format is not None and format not in FORMATS:
         raise ValueError(f"Unknown format '{format}'. Use one of: {', '.join(FORMATS)}.")
-    files = sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES) if path.is_dir() else [path]
     n_docs = 0
-    for file in files:
+    for file in _find_files(path) if path.is_dir() else [path]:
         data = file.read_bytes()
         file_format = format or detect_format(data, file)
         if file_format == "spacy":
@@ -104,6 +105,30 @@ def read_docs(path: Path, vocab: Vocab, format: Optional[str] = None) -> Iterato
             yield doc
     if not n_docs:
         raise ValueError(f"{path} holds no annotated sentence.")
+
+
+def find_part(path: Path, part: str) -> Path:
+    """Find one part of a treebank in its directory, as Universal Dependencies names it: `fr_gsd-ud-dev.conllu`.
+
+    path (Path): The directory of a treebank, or any other path.
+    part (str): "train", "dev" or "test".
+    RETURNS (Path): The file, or the path if it has none. Raises a ValueError if there are several.
+    """
+    found = sorted(path.glob(f"*-{part}.conllu")) if path.is_dir() else []
+    if len(found) > 1:
+        raise ValueError(
+            f"{path} has several {part} files: {', '.join(file.name for file in found)}. Name one of them."
+        )
+    return found[0] if found else path
+
+
+def _find_files(directory: Path) -> List[Path]:
+    files = sorted(
+        file
+        for file in directory.rglob("*")
+        if file.suffix in SUFFIXES and file.stem.lower() not in NO_DATA and file.is_file()
+    )
+    return [file for file in files if file.suffix == ".conllu"] or files
 
 
 def detect_format(data: bytes, file: Path) -> str:

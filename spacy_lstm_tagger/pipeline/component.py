@@ -302,6 +302,8 @@ class LSTMTaggerPipe(TrainablePipe):
             >>> [tagger.pos_labels[i] for i in probabilities["pos"].argmax(1)]
             ['PRON', 'VERB', 'PUNCT']
         """
+        if isinstance(docs, (Doc, str)):
+            raise TypeError(f"A list of docs was expected, as in predict_proba([doc])[0], not {type(docs).__name__}.")
         docs = list(docs)
         return predict_probabilities(docs, self._score(docs), self.label_scheme, self.calibrations)
 

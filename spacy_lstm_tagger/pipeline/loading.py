@@ -5,6 +5,7 @@ from typing import Union
 
 from spacy import util
 from spacy.language import Language
+from spacy.training.loop import DIR_MODEL_BEST
 
 from ..shipped import PRETRAINED
 from .component import LSTMTaggerPipe
@@ -15,7 +16,8 @@ def load_pipeline(model: Union[str, Path], *, store_confidence: bool = False) ->
 
     model (Union[str, Path]): Its directory or package, or the name of a tagger that ships with this package.
     store_confidence (bool): Whether the tagger stores its labels' probabilities in docs.
-    RETURNS (Language): The pipeline. Raises a ValueError if it has no LSTM tagger.
+    RETURNS (Language): The pipeline. Raises a ValueError if it has no LSTM tagger, or for the output directory of
+        `train`, which names the pipeline in it.
 
         >>> from spacy_lstm_tagger import load_pipeline
         >>> nlp = load_pipeline("en")
@@ -25,6 +27,8 @@ def load_pipeline(model: Union[str, Path], *, store_confidence: bool = False) ->
     if model in PRETRAINED and not Path(model).exists():
         nlp = util.get_lang_class(str(model))()
         nlp.add_pipe("lstm_tagger", config={"pretrained": model})
+    elif not (Path(model) / "meta.json").exists() and (best := Path(model) / DIR_MODEL_BEST).is_dir():
+        raise ValueError(f"{model} is the directory of a training. Use the pipeline in {best}.")
     else:
         nlp = util.load_model(model)
     find_tagger(nlp).store_confidence = store_confidence

@@ -38,7 +38,7 @@ OTHER_TRAINING = (
 )
 
 
-def train_with_checkpoints(nlp: Language, output_path: Path, *, use_gpu: int = -1, resume: bool = False) -> None:
+def train_with_checkpoints(nlp: Language, output_path: Path, *, use_gpu: int = -1, resume: bool = False) -> int:
     """Train a pipeline with spaCy's training loop, and keep a checkpoint while it runs.
 
     nlp (Language): The initialized pipeline.
@@ -47,6 +47,7 @@ def train_with_checkpoints(nlp: Language, output_path: Path, *, use_gpu: int = -
     use_gpu (int): Which GPU spaCy is set to use; -1 is the CPU.
     resume (bool): Whether to continue from the checkpoint in output_path. Raises a ValueError if there is none, or if
         it is of a training with other settings or data.
+    RETURNS (int): The number of words that the pipeline was updated with, those before the checkpoint left out.
     """
     state = _read_checkpoint(output_path, nlp) if resume else None
     training = _Training(nlp, output_path, state)
@@ -58,6 +59,7 @@ def train_with_checkpoints(nlp: Language, output_path: Path, *, use_gpu: int = -
         training.abort()
         raise
     training.finish()
+    return training.n_words
 
 
 def find_checkpoint(output_path: Path) -> Path:
@@ -77,6 +79,7 @@ class _Training:
         self.output_path = output_path
         self.work = output_path / WORK
         self._state = state  # None as soon as the loop is where the checkpoint was
+        self.n_words = 0
         self._n_updates = 0
         self._evaluations: List[Dict[str, Any]] = []
         self._evaluated = False
@@ -108,7 +111,11 @@ class _Training:
         self._evaluated = False
         self._n_updates += 1
         self._losses = losses
-        return losses if self._state is not None else self._update(examples, losses=losses, **kwargs)
+        if self._state is not None:
+            return losses
+        examples = list(examples)
+        self.n_words += sum(map(len, examples))
+        return self._update(examples, losses=losses, **kwargs)
 
     def finish_update(self, sgd: Optimizer) -> None:
         """Take a step with the optimizer, if there was an update."""

@@ -13,7 +13,7 @@ from spacy.training import Example
 from spacy.training.converters import conllu_to_docs
 from spacy.vocab import Vocab
 
-from spacy_lstm_tagger.formats.treebank import FORMATS, create_treebank_v1, detect_format, read_docs
+from spacy_lstm_tagger.formats.treebank import FORMATS, create_treebank_v1, detect_format, find_part, read_docs
 
 NLP = spacy.blank("en")
 
@@ -329,9 +329,31 @@ def test_missing_file_raises(tmp_path: Path) -> None:
 def test_directory_is_read_file_by_file_in_order(write: Any, tmp_path: Path) -> None:
     write("b/B\n", "part/b.txt")
     write("a\tA\n", "part/a.tsv")
-    write(lines(row("1", "c", xpos="C")), "part/c.conllu")
+    write('[["c"], ["C"]]', "part/c.json")
     write("This is no treebank.", "part/README.md")
+    write("This is no treebank.", "LICENSE.txt")
     assert read(tmp_path) == [(["a"], ["A"]), (["b"], ["B"]), (["c"], ["C"])]
+
+
+def test_directory_with_conllu_is_read_as_that_alone(write: Any, tmp_path: Path) -> None:
+    write(lines(row("1", "c", xpos="C")), "c.conllu")
+    write("How this was made.", "notes.txt")
+    assert read(tmp_path) == [(["c"], ["C"])]
+
+
+@pytest.mark.parametrize("part, name", [("train", "x-ud-train.conllu"), ("dev", "x-ud-dev.conllu"), ("test", None)])
+def test_parts_of_a_treebank_are_found(part: str, name: str, tmp_path: Path) -> None:
+    for other in ("x-ud-train.conllu", "x-ud-dev.conllu", "x-ud-test.txt"):
+        (tmp_path / other).touch()
+    assert find_part(tmp_path, part) == (tmp_path / name if name else tmp_path)
+    assert find_part(tmp_path / "x-ud-dev.conllu", part) == tmp_path / "x-ud-dev.conllu"
+
+
+def test_several_files_of_a_part_are_named(tmp_path: Path) -> None:
+    for name in ("a-ud-train.conllu", "b-ud-train.conllu"):
+        (tmp_path / name).touch()
+    with pytest.raises(ValueError, match=r"several train files: a-ud-train\.conllu, b-ud-train\.conllu"):
+        find_part(tmp_path, "train")
 
 
 @pytest.mark.parametrize("names", [[], ["README.md"]])

@@ -11,6 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import minibatch
+from spacy.vocab import Vocab
 from thinc.api import set_dropout_rate
 
 from ..conftest import SENTENCES, SMALL_MODEL, TEXTS, make_examples, make_pipeline
@@ -369,3 +370,10 @@ def test_memory_zone_leaves_labels_whole(trained_path):
         with nlp.memory_zone():
             nlp(f"word{i} unheard{i}")
     assert annotation(nlp("The dog ate the apples")) == expected
+
+
+@pytest.mark.parametrize("method", ["predict_proba", "top_k"])
+@pytest.mark.parametrize("one", [Doc(Vocab(), words=["Run"]), "Run"], ids=["doc", "text"])
+def test_one_doc_in_place_of_a_list_is_named(trained, method, one):
+    with pytest.raises(TypeError, match=r"A list of docs was expected, as in predict_proba\(\[doc\]\)\[0\], not"):
+        getattr(trained.get_pipe("lstm_tagger"), method)(one)

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file
 from tqdm import tqdm
 
-from spacy_lstm_tagger.commands.evaluate import TRAINING_LOG
+from spacy_lstm_tagger.commands.evaluate import TRAINING_LOG, TRAINING_RUN
 from spacy_lstm_tagger.commands.train import train
 from spacy_lstm_tagger.evaluation.report import REPORT_FILE
 from spacy_lstm_tagger.formats import treebank
@@ -50,8 +50,8 @@ OPTIMIZERS = {
 }
 
 
-def run_training(output, *, resume=False, **overrides):
-    return train(DATA, output, dev_path=DATA, resume=resume, overrides={**SMALL, **overrides})
+def run_training(output, *, resume=False, force=False, **overrides):
+    return train(DATA, output, dev_path=DATA, resume=resume, force=force, overrides={**SMALL, **overrides})
 
 
 def arguments(output, *more):
@@ -87,7 +87,7 @@ def weights(path):
 
 
 def directories(path):
-    return sorted(file.name for file in path.iterdir() if file.name not in (REPORT_FILE, TRAINING_LOG))
+    return sorted(file.name for file in path.iterdir() if file.name not in (REPORT_FILE, TRAINING_LOG, TRAINING_RUN))
 
 
 @pytest.mark.parametrize("optimizer", list(OPTIMIZERS))
@@ -239,7 +239,7 @@ def test_full_disk_keeps_the_best_model(run_spacy, tmp_path, monkeypatch, n_mode
         assert not list((disk / "out").rglob(".*"))
         assert spacy.load(disk / "out" / "model-best")("A dog.")[0].tag_
         subprocess.run(["mount", "-o", "remount,size=50m", disk], check=True)
-        run_spacy(*arguments(disk / "out"))
+        run_spacy(*arguments(disk / "out", "--force"))
         assert directories(disk / "out") == ["model-best", "model-last"]
     finally:
         subprocess.run(["umount", disk], check=True)
@@ -281,7 +281,7 @@ def train_in_child(output, resume):
         os.dup2(nothing.fileno(), 2)
     # tqdm's own lock is shared with the other children, and stays locked if one of them is killed.
     tqdm.set_lock(threading.RLock())
-    run_training(output, resume=resume)
+    run_training(output, resume=resume, force=not resume)
 
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="children are forked")

@@ -48,10 +48,10 @@ def test_probabilities_before_training_are_near_a_third_each(output):
     assert all(0.2 < p < 0.47 for row in rows for p in row)
 
 
-def test_probabilities_after_training_are_above_095_for_the_right_tags(output):
+def test_probabilities_after_training_are_above_09_for_the_right_tags(output):
     rows = read_table(output[0], "Probabilities after training")
     assert len(rows) == 9
-    assert all(row[NAMES.index(tag)] > 0.95 for row, tag in zip(rows, TAGS))
+    assert all(row[NAMES.index(tag)] > 0.9 for row, tag in zip(rows, TAGS))
 
 
 def test_network_is_the_textbook_one(nlp):
