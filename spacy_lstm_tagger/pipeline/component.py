@@ -4,7 +4,7 @@ import warnings
 from collections import Counter
 from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, Union
 
 import numpy
 from spacy import util
@@ -16,7 +16,7 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer, set_dropout_rate
 
-from ..annotation_layers import LAYERS
+from ..annotation_layers import LAYERS, Annotation
 from ..model.build_network import create_network
 from ..model.shim import get_shim
 from ..model.tagging_pass import score_tokens
@@ -28,13 +28,13 @@ from .calibration import Calibration, fit_calibrations
 from .confidence import register_confidence
 from .conflicts import warn_of_conflicts
 from .credits import add_credits
-from .gold_labels import collect_annotations, collect_labels, gold_targets
+from .gold_labels import MISSING, check_labels, collect_annotations, collect_labels, gold_targets
 from .label_combinations import collect_combinations
 from .label_scheme import Labels, LabelScheme, TagMap, read_tag_map
 from .loss import rehearsal_gradient, tagging_loss
 from .prediction import Prediction, Scored, predict_labels, predict_probabilities, set_predictions
 from .probabilities import likeliest
-from .scorer import lstm_tagger_score
+from .scorer import drop_score_weights, lstm_tagger_score
 from .token_attributes import get_attributes
 
 
@@ -143,6 +143,7 @@ class LSTMTaggerPipe(TrainablePipe):
         self.scorer = scorer
         self.calibrations: Dict[str, Calibration] = {}
         self._is_checked = False
+        self._empty_layers: Set[str] = set()
         self._rehearsal_model: Optional[Model[List[Doc], List[numpy.ndarray]]] = None
         self.cfg: Dict[str, Any] = {
             "consistent_labels": consistent_labels,
@@ -234,6 +235,9 @@ class LSTMTaggerPipe(TrainablePipe):
         if self.cfg["pretrained"] is not None:
             with pretrained_directory(self.cfg["pretrained"]) as directory:
                 self.from_disk(directory, exclude=["vocab"])
+            annotations = collect_annotations(eg.reference for eg in get_examples())
+            check_labels(annotations, self.label_data, self.cfg["neg_prefix"])
+            self._set_layers_of_data(annotations, nlp)
             return
         util.check_lexeme_norms(self.vocab, "tagger")
         counts: Counter[str] = Counter()
@@ -258,6 +262,7 @@ class LSTMTaggerPipe(TrainablePipe):
             unmapped = ", ".join(self.label_scheme.unmapped_tags)
             warnings.warn(f"tag_map has no UPOS tag for {unmapped}: their tokens get 'X'.", stacklevel=2)
         self.vocabulary.fit(counts)
+        self._set_layers_of_data(annotations, nlp)
         create_network(self.model, self.label_scheme.n_labels, self.vocab)
         self.model.initialize(X=[eg.predicted for eg in islice(get_examples(), 10)])
 
@@ -373,7 +378,12 @@ class LSTMTaggerPipe(TrainablePipe):
             label is known and summed over the heads, and the gradient with respect to the scores.
         """
         validate_examples(examples, "LSTMTaggerPipe.get_loss")
-        targets = gold_targets(list(examples), self.label_scheme.labels, self.cfg["neg_prefix"])
+        examples = list(examples)
+        annotations = collect_annotations(eg.reference for eg in examples)
+        check_labels(annotations, self.label_data, self.cfg["neg_prefix"])
+        targets = gold_targets(examples, self.label_scheme.labels, self.cfg["neg_prefix"])
+        for layer in self._empty_layers & set(targets):
+            targets[layer] = numpy.full_like(targets[layer], MISSING)
         logits = numpy.concatenate(scores)
         loss, gradient = tagging_loss(logits, targets, self.label_scheme, self.cfg["label_smoothing"])
         if numpy.isnan(loss):
@@ -460,6 +470,15 @@ class LSTMTaggerPipe(TrainablePipe):
                 self.cfg["tag_map"] = learned["tag_map"]
             self._set_labels(learned["labels"], learned["combinations"])
             self.calibrations = storage.read_calibrations(learned)
+
+    def _set_layers_of_data(self, annotations: Set[Annotation], nlp: Optional[Language]) -> None:
+        """Leave layers that the training data lacks out of the loss and out of the choice of the best step."""
+        found = collect_labels(annotations, self.cfg["neg_prefix"])
+        if not found:
+            return
+        self._empty_layers = set(self.label_scheme.labels) - set(found)
+        if nlp is not None:
+            drop_score_weights(nlp, self.name, set(LAYERS) - (set(found) & set(self.label_scheme.layers)))
 
     def _set_labels(self, labels: Mapping[str, Sequence[str]], combinations: Sequence[int] = ()) -> None:
         """Set the labels; the calibrations of other labels do not apply to them."""

@@ -7,11 +7,14 @@ from spacy.attrs import IS_SPACE, ORTH
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..annotation_layers import LAYERS, NO_FEATS, Annotation
+from ..annotation_layers import LAYERS, NAMES, NO_FEATS, Annotation
 from .label_scheme import Labels, label_values
 
 # The target of a token without a label. A lower one, MISSING - 1 - index, is a label that is wrong.
 MISSING = -1
+
+# Labels in an error, of each layer.
+MOST_NAMED = 10
 
 
 def collect_annotations(docs: Iterable[Doc]) -> Set[Annotation]:
@@ -45,6 +48,23 @@ def collect_labels(annotations: Iterable[Annotation], neg_prefix: str) -> Labels
     return {layer: sorted(labels) for layer, labels in found.items() if labels}
 
 
+def check_labels(annotations: Iterable[Annotation], labels: Mapping[str, Sequence[str]], neg_prefix: str) -> None:
+    """Raise a ValueError that names the labels of training data that a tagger does not have, and so cannot learn.
+
+    annotations (Iterable[Annotation]): What `collect_annotations` returned.
+    labels (Mapping[str, Sequence[str]]): The labels of each head.
+    neg_prefix (str): The beginning of labels that a token does not have; they are not checked.
+    """
+    found = collect_labels(annotations, neg_prefix)
+    unknown = {layer: sorted(set(found.get(layer, ())) - set(names)) for layer, names in labels.items()}
+    if any(unknown.values()):
+        listed = "; ".join(f"{NAMES[layer]} {_list(names)}" for layer, names in unknown.items() if names)
+        raise ValueError(
+            f"The training data has labels that the tagger does not have, and cannot learn: {listed}. Train a new "
+            "tagger, without 'pretrained' or 'source', or replace these labels in the data by the tagger's."
+        )
+
+
 def gold_targets(
     examples: Sequence[Example], labels: Mapping[str, Sequence[str]], neg_prefix: str
 ) -> Dict[str, numpy.ndarray]:
@@ -71,6 +91,12 @@ def gold_targets(
         mapped = [index.get(value, MISSING) for value in distinct.tolist()]
         targets[layer] = numpy.asarray(mapped, dtype="int64")[inverse]
     return targets
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:MOST_NAMED])) + (
+        f" and {len(names) - MOST_NAMED} more" * (len(names) > MOST_NAMED)
+    )
 
 
 def _aligned_values(eg: Example) -> numpy.ndarray:

@@ -2,6 +2,7 @@
 
 from typing import Any, Callable, Dict, Iterable, List
 
+from spacy.language import Language
 from spacy.scorer import PRFScore, Scorer
 from spacy.tokens import Doc, Token
 from spacy.training import Example
@@ -25,15 +26,32 @@ def lstm_tagger_score(examples: Iterable[Example], **kwargs: Any) -> Dict[str, A
     examples = list(examples)
     raw = [eg for eg in examples if is_raw_text(eg)]
     on_given_words = [eg for eg in examples if not is_raw_text(eg)]
+    # Without a single feature, FEATS are not annotated: treebanks write "_" for both.
+    with_feats = on_given_words if any(token.morph for eg in on_given_words for token in eg.reference) else []
     scores = {
         **Scorer.score_token_attr(on_given_words, "tag", **kwargs),
         **Scorer.score_token_attr(on_given_words, "pos", **kwargs),
-        **Scorer.score_token_attr(on_given_words, "morph", getter=morph_key, **kwargs),
-        **Scorer.score_token_attr_per_feat(on_given_words, "morph", getter=morph_key, **kwargs),
+        **Scorer.score_token_attr(with_feats, "morph", getter=morph_key, **kwargs),
+        **Scorer.score_token_attr_per_feat(with_feats, "morph", getter=morph_key, **kwargs),
     }
     for layer, score in score_raw_text(raw).items():
         scores[f"raw_{layer}_f"] = score.fscore
     return scores
+
+
+def drop_score_weights(nlp: Language, name: str, layers: Iterable[str]) -> None:
+    """Leave the scores of layers that the training data lacks out of the choice of the best step.
+
+    nlp (Language): The pipeline; its config is changed. spaCy normalizes the weights that are left.
+    name (str): The name of the component. The weights of scores that other components have too stay.
+    layers (Iterable[str]): The layers.
+    """
+    weights = nlp.config["training"]["score_weights"]
+    of_others = [nlp.get_pipe_meta(other).default_score_weights or {} for other in nlp.pipe_names if other != name]
+    for layer in layers:
+        for score in (f"{layer}_acc", f"raw_{layer}_f"):
+            if score in weights and not any(score in of_other for of_other in of_others):
+                weights[score] = None
 
 
 def score_raw_text(examples: Iterable[Example]) -> Dict[str, PRFScore]:

@@ -8,6 +8,7 @@ from spacy.training import Example
 from spacy_lstm_tagger.annotation_layers import LAYERS
 from spacy_lstm_tagger.pipeline.gold_labels import (
     MISSING,
+    check_labels,
     collect_annotations,
     collect_labels,
     gold_targets,
@@ -163,3 +164,17 @@ def test_gold_targets_of_negative_labels_tell_the_wrong_label(prefix: str) -> No
 
 def test_gold_targets_prefer_a_label_that_looks_negative() -> None:
     assert gold_targets([make_example(["a"], tags=["!A"])], {"tag": ["A", "!A"]}, "!")["tag"].tolist() == [1]
+
+
+def test_check_labels_names_what_the_tagger_lacks() -> None:
+    eg = make_example(["a", "b", "c"], tags=["NN", "ZZ", "!QQ"], pos=["X", "NOUN", ""], morphs=["Case=Nom", "_", "_"])
+    annotations = collect_annotations([eg.reference])
+    with pytest.raises(ValueError, match=r"XPOS 'ZZ'; UPOS 'X'; FEATS 'Case=Nom'\. Train a new tagger"):
+        check_labels(annotations, LABELS, "!")
+    check_labels(annotations, {"tag": ["NN", "ZZ"]}, "!")
+
+
+def test_check_labels_counts_the_rest() -> None:
+    eg = make_example(list("abcdefghijklmn"), tags=[f"Z{i:02}" for i in range(14)])
+    with pytest.raises(ValueError, match=r"'Z09' and 4 more\."):
+        check_labels(collect_annotations([eg.reference]), LABELS, "!")

@@ -1,0 +1,86 @@
+"""What training does with data that does not have what the tagger has."""
+
+from typing import Any, Dict, List
+
+import pytest
+import spacy
+from spacy.language import Language
+
+from ..conftest import SENTENCES, SMALL_MODEL, make_examples, make_pipeline
+
+NEW_LABEL = {"words": ["aspirin", "helps"], "tags": ["DRUG", "VBZ"]}
+
+
+def without(layer: str, value: Any) -> List[Dict[str, List[str]]]:
+    return [{**sentence, layer: [value] * len(sentence["words"])} for sentence in SENTENCES]
+
+
+def initialize(sentences: List[Dict[str, List[str]]], weights: Dict[str, float] = {}) -> Language:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lstm_tagger", config={"model": SMALL_MODEL})
+    nlp.config["training"]["score_weights"].update(weights)
+    nlp.initialize(lambda: make_examples(nlp, sentences))
+    return nlp
+
+
+def test_updating_with_a_new_label_is_an_error_that_names_it() -> None:
+    nlp = make_pipeline()
+    with pytest.raises(ValueError, match="labels that the tagger does not have, and cannot learn: XPOS 'DRUG'"):
+        nlp.update(make_examples(nlp, [NEW_LABEL]))
+
+
+def test_initializing_a_pretrained_tagger_with_a_new_label_is_an_error_that_names_it() -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lstm_tagger", config={"pretrained": "en"})
+    with pytest.raises(ValueError, match="XPOS 'DRUG'"):
+        nlp.initialize(lambda: make_examples(nlp, [NEW_LABEL]))
+
+
+def test_evaluating_with_a_new_label_is_no_error() -> None:
+    nlp = make_pipeline(steps=5)
+    assert nlp.evaluate(make_examples(nlp, [NEW_LABEL]))["tag_acc"] < 1
+    nlp.get_pipe("lstm_tagger").calibrate(make_examples(nlp, [NEW_LABEL]))
+
+
+def test_empty_features_of_all_training_data_have_no_loss_in_a_pretrained_tagger() -> None:
+    def lose(morphs: List[str]) -> float:
+        nlp = spacy.blank("en")
+        nlp.add_pipe("lstm_tagger", config={"pretrained": "en"})
+        sentence = {"words": ["She", "reads"], "pos": ["PRON", "VERB"], **({"morphs": morphs} if morphs else {})}
+        nlp.initialize(lambda: make_examples(nlp, [sentence]))
+        tagger = nlp.get_pipe("lstm_tagger")
+        examples = make_examples(nlp, [sentence])
+        scores, _ = tagger.model.begin_update([eg.predicted for eg in examples])
+        return tagger.get_loss(examples, scores)[0]
+
+    assert lose(["", ""]) == pytest.approx(lose([]))
+
+
+@pytest.mark.parametrize("value", ["", "_"])
+def test_empty_features_have_no_score(value: str) -> None:
+    nlp = make_pipeline(steps=5)
+    scores = nlp.evaluate(make_examples(nlp, without("morphs", value)))
+    assert scores["morph_acc"] is None and scores["morph_per_feat"] is None
+    assert scores["pos_acc"] > 0
+
+
+@pytest.mark.parametrize("layer, score", [("tags", "tag_acc"), ("pos", "pos_acc"), ("morphs", "morph_acc")])
+def test_layer_that_the_training_data_lacks_has_no_weight(layer: str, score: str) -> None:
+    weights = initialize(without(layer, "")).config["training"]["score_weights"]
+    assert weights[score] is None
+    assert sum(weight or 0 for weight in weights.values()) == pytest.approx(1, abs=0.02)
+
+
+def test_score_on_raw_text_loses_its_weight_too() -> None:
+    nlp = initialize(without("tags", ""), {"raw_tag_f": 0.5, "raw_pos_f": 0.5})
+    weights = nlp.config["training"]["score_weights"]
+    assert weights["raw_tag_f"] is None and weights["raw_pos_f"] > 0
+
+
+def test_layer_that_another_component_learns_keeps_its_weight() -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tagger")
+    nlp.add_pipe("lstm_tagger", config={"model": SMALL_MODEL}).initialize(
+        lambda: make_examples(nlp, without("tags", "")), nlp=nlp
+    )
+    assert nlp.config["training"]["score_weights"]["tag_acc"] > 0
