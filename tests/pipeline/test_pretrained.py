@@ -11,7 +11,7 @@ from spacy_lstm_tagger.pipeline import component
 from spacy_lstm_tagger.pipeline.loading import load_pipeline
 from spacy_lstm_tagger.shipped import PRETRAINED, pretrained_directory
 
-from ..conftest import TEXTS, make_examples
+from ..conftest import SENTENCES, TEXTS, make_examples
 
 TEXT = "She quickly read the old books that we found in London."
 MEGABYTE = 1_000_000
@@ -64,10 +64,11 @@ def test_saved_pipeline_does_not_need_the_pretrained_files(
 def test_initializing_leads_back_to_the_pretrained_tagger() -> None:
     nlp = load_pipeline("en")
     before = annotation(nlp(TEXT))
+    sentences = [{"words": sentence["words"], "tags": sentence["tags"]} for sentence in SENTENCES]
     optimizer = nlp.resume_training()
     optimizer.learn_rate = 0.1
     for _ in range(5):
-        nlp.update(make_examples(nlp), sgd=optimizer)
+        nlp.update(make_examples(nlp, sentences), sgd=optimizer)
     assert annotation(nlp(TEXT)) != before
     nlp.initialize()
     assert annotation(nlp(TEXT)) == before
