@@ -166,8 +166,12 @@ def train(
     performance = srsly.read_json(best / "meta.json")["performance"]
     names = {f"{layer}_acc": name for layer, name in NAMES.items()}
     names.update({f"raw_{layer}_f": f"{name} on raw text" for layer, name in NAMES.items()})
+    # A layer that the training data lacks has no weight.
+    weights = nlp.config["training"]["score_weights"]
     shown = [
-        f"{names[key]} {100 * score:.2f}" for key, score in performance.items() if key in names and score is not None
+        f"{names[key]} {100 * score:.2f}"
+        for key, score in performance.items()
+        if key in names and score is not None and weights.get(key) is not None
     ]
     msg.good(f"The best pipeline is {best}", ", ".join(shown))
     return best
