@@ -112,7 +112,7 @@ def fit_confidence(margins: numpy.ndarray, is_right: numpy.ndarray) -> Tuple[Seq
             merged[-2:] = [merged[-2] + merged[-1]]
     counts, right, sums = numpy.array(merged).T
     # Half a token more on either side: nothing is certain.
-    log_odds = numpy.log((right + 0.5) / (counts - right + 0.5))
+    log_odds = numpy.maximum.accumulate(numpy.log((right + 0.5) / (counts - right + 0.5)))
     return tuple((sums / counts).round(6).tolist()), tuple(log_odds.round(6).tolist())
 
 

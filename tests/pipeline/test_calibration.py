@@ -12,6 +12,7 @@ from spacy_lstm_tagger.pipeline.calibration import (
     Calibration,
     expected_calibration_error,
     fit_calibrations,
+    fit_confidence,
     fit_temperature,
     refine_temperature,
     reliability,
@@ -166,6 +167,16 @@ CALIBRATIONS = st.builds(
     st.floats(0.2, 5.0),
     st.lists(st.tuples(st.floats(0, 20), st.floats(-5, 9)), min_size=2, max_size=6),
 )
+
+
+def test_confidences_ascend_with_the_margin_of_few_tokens() -> None:
+    for seed in range(300):
+        generator = numpy.random.default_rng(seed)
+        n_tokens = int(generator.integers(20, 400))
+        margins = generator.exponential(size=n_tokens)
+        is_right = generator.random(n_tokens) < generator.uniform(0.1, 0.9)
+        _, log_odds = fit_confidence(margins, is_right)
+        assert (numpy.diff(log_odds) >= 0).all()
 
 
 @given(CALIBRATIONS, st.integers(0, 2**32 - 1), st.integers(1, 6), st.sampled_from([0.01, 1.0, 5.0, 1e4]))
