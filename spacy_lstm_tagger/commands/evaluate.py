@@ -131,12 +131,12 @@ def print_scores(layers: Dict[str, LayerScores]) -> None:
         for name in ("pos", "tag")
         if name in layers
     ]
+    if len(tables) == 1:
+        tables.append([])
     if "morph" in layers:
         features = list(score_features(layers["morph"].all).items())
         half = (len(features) + 1) // 2
         tables += [_prf_table("FEATS: each feature", features[:half]), _prf_table("", features[half:])]
-    if len(tables) % 2:
-        tables.append([])
     for left, right in zip(tables[::2], tables[1::2]):
         typer.echo("\n".join(_side_by_side(left, right)))
 

@@ -90,7 +90,7 @@ def write_report(
     figures = [*overview, *(figure for layer in layers for figure in layer["figures"])]
     html = page.render(
         title=f"Tagging report: {nlp.meta['lang']}_{nlp.meta['name']} on {Path(data).name}",
-        facts=_state_facts(nlp, data, judgements, training_run),
+        facts=_state_facts(nlp, data, judgements, training_run, log),
         whole=_summarize_whole(judgements),
         n_open=N_OPEN,
         lang=nlp.lang,
@@ -137,7 +137,7 @@ def _make_layer_figures(layer: str, scores: LayerScores) -> List[Figure]:
 
 
 def _state_facts(
-    nlp: Language, data: Any, judgements: Judgements, training_run: Mapping[str, Any]
+    nlp: Language, data: Any, judgements: Judgements, training_run: Mapping[str, Any], log: Sequence[Mapping[str, Any]]
 ) -> List[Tuple[str, str]]:
     docs = {id(judgement.token.doc) for layer in judgements.values() for judgement in layer}
     n_words = max(map(len, judgements.values()))
@@ -147,6 +147,7 @@ def _state_facts(
         ("Pipeline", f"{meta['lang']}_{meta['name']} {meta['version']} ({', '.join(nlp.pipe_names)})"),
         ("Versions", ", ".join(f"{name} {version(name)}" for name in ("spacy-lstm-tagger", "spacy", "torch"))),
         *((str(name), str(fact)) for name, fact in training_run.items()),
+        *([("Steps", f"{log[-1]['step']:,} in {log[-1]['epoch'] + 1} epochs")] if log else []),
     ]
 
 
