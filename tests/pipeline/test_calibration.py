@@ -195,6 +195,14 @@ def test_probabilities_keep_the_order_of_labels(
     numpy.testing.assert_array_equal(found.max(axis=1), calibration.confidence(logits))
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(10, 120), st.floats(0.2, 0.99), st.integers(1, 40))
+def test_points_ascend(seed: int, n_tokens: int, accuracy: float, n_margins: int) -> None:
+    generator = numpy.random.default_rng(seed)
+    margins = generator.integers(n_margins, size=n_tokens) / 10
+    for points in fit_confidence(margins, generator.random(n_tokens) < accuracy):
+        assert numpy.isfinite(points).all() and (numpy.diff(points) >= 0).all()
+
+
 @pytest.mark.parametrize("n_wrong", [0, 9])
 def test_few_mistakes_give_a_temperature_alone(n_wrong: int) -> None:
     logits = numpy.random.default_rng(0).normal(size=(100, 3)).astype("float32")
