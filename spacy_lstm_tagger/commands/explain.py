@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import List, Optional
 
 import typer
+from spacy.errors import Errors
+from spacy.language import Language
 from spacy.training.initialize import init_nlp
 from wasabi import msg
 
@@ -25,13 +27,13 @@ def explain_cli(
     words_path: Optional[Path] = typer.Option(
         None,
         "--words",
-        help="File with a word a line, to find neighbours among. Default: what the pipeline has the text of",
+        help="File with a word a line, to find neighbours among. Default: the known words whose text the pipeline has",
     ),
     max_words: int = typer.Option(MAX_WORDS, "--max-words", help="The most words that are explained"),
 ) -> None:
     """
-    Write a page that shows how the tagger comes to its labels for a text: every gate and state of the LSTM, and the
-    words that each decision depends on.
+    Write a page that shows how the tagger comes to its labels for a text: which words each label depends on, and every
+    gate and state of the LSTM.
     """
     with clean_exit():
         candidates = None if words_path is None else words_path.read_text("utf8").split()
@@ -56,10 +58,10 @@ def render_explanation(
         seed that its config names, as `spacy train` began.
     candidates (Optional[List[str]]): Words to look for neighbours among.
     max_words (int): The most words that are explained.
-    RETURNS (str): The page, HTML.
+    RETURNS (str): The page, HTML. Raises a ValueError if it is to be compared and its config names no data.
     """
     nlp = load_pipeline(model)
-    untrained = init_nlp(nlp.config) if before else None
+    untrained = _initialize_anew(nlp, model) if before else None
     with show_progress(unit="%", total=100) as progress:
         explanation = explain(
             nlp,
@@ -70,3 +72,15 @@ def render_explanation(
             on_progress=lambda share: progress.update(100 * share),
         )
     return explanation.to_html()
+
+
+def _initialize_anew(nlp: Language, model: str) -> Language:
+    try:
+        return init_nlp(nlp.config)
+    except ValueError as error:
+        if str(error) != Errors.E913:
+            raise
+        raise ValueError(
+            f"--before needs the data that the pipeline was trained on, and the config of '{model}' names none "
+            "(paths.train). Give --model a pipeline that `lstm-tagger train` made, or leave out --before."
+        ) from error

@@ -1,9 +1,8 @@
 """What each word, and each part of a word, adds to a decision: integrated gradients.
 
 Sundararajan et al. (2017), https://arxiv.org/abs/1703.01365. The path leads straight to the real sentence from one of
-as many words that are all the average word. It is made of the average of what words are made of, rather than being the
-average of their vectors: among such as no word has, near zero for instance, the path bends so often that hundreds of
-points are too few.
+as many words that are all the average word. Its vector is computed from averages of embeddings, and is not the average
+of vectors: near vectors that no word has, such as zero, gradients change so fast that hundreds of points are too few.
 """
 
 from contextlib import contextmanager
@@ -15,14 +14,14 @@ from torch import Tensor, nn
 
 from ..network.lstm_tagger import LSTMTagger
 from ..network.word_encoder import WordEncoder, WordTypes
-from .recurrence import score_labels, trace_sentence
+from .recurrence import QUANTITIES, score_labels, trace_sentence
 
 # At how many points of each part of the path the gradient is taken.
 N_POINTS = 8
 SHORTEST_PART = 2**-20
 TOLERANCE = 0.01  # as a share of the difference
 SMALLEST_DIFFERENCE = 0.1  # in nats: what is below counts as this much
-# A word's embeddings bend more, and are computed sooner.
+# Gradients change faster along the path of a word's embeddings, and take less time.
 N_POINTS_OF_WORD = 64
 # How many gradients are computed at once.
 N_GRADIENTS = 32
@@ -34,9 +33,9 @@ class Attributions(NamedTuple):
     *Shape:* ``words (n_heads, n_words, n_words)``: for each word whose label is explained, what each word adds.
     ``difference (n_heads, n_words)``: the label's log-probability less that at the beginning of the path, which is what
     a row of ``words`` adds up to. ``parts (n_heads, n_words, n_parts)``: what a word adds to its own label: first what
-    it would add if nothing were known of it but its length, then what its embedding, its affixes, its characters and
-    its static vector add, as far as they are read. ``characters (n_heads, n_words, n_positions)``: what each character
-    adds; of width 0 where they are not read. Their sum is among the parts.
+    an unknown word of its length would add, then what its embedding, its affixes, its characters and its static vector
+    add, as far as the network has them. ``characters (n_heads, n_words, n_positions)``: what each character adds; of
+    width 0 where they are not read. Their sum is among the parts.
     """
 
     words: Tensor
@@ -50,8 +49,8 @@ def attribute(
 ) -> Attributions:
     """Find what a sentence's words add to the log-probability of labels.
 
-    The word's part goes along a straight path of word vectors. What a word adds to its own label is then divided along
-    the path of its embeddings, by the gradient that its vector has.
+    Gradients are averaged along a straight path of word vectors. What a word adds to its own label is then divided
+    among its parts, along a straight path of its embeddings.
 
     :param network: of which no weight requires a gradient.
     :param types: the words of the sentence, one after another.
@@ -85,6 +84,32 @@ def attribute(
     )
 
 
+def find_unit_effects(network: LSTMTagger, types: WordTypes, labels: Tensor) -> Tensor:
+    """Find what each unit of the last layer adds to the logit of a label, less what it adds to the likeliest other one.
+
+    Heads are linear: this is the unit's hidden state at the word, times the difference of the labels' weights.
+
+    :param network: of which no weight requires a gradient.
+    :param types: the words of the sentence, one after another.
+    :param labels: for each word and head the label. *Shape:* ``(n_words, n_heads)``
+    :returns: *Shape:* ``(n_heads, n_members, n_directions, n_words, hidden_width)``
+    """
+    states, features = trace_sentence(network, network.encoder(types))
+    features.requires_grad_()
+    weights = []
+    for logits, label in zip(score_labels(network, features), labels.t().unsqueeze(2)):
+        others = logits.scatter(1, label, -torch.inf).argmax(1, keepdim=True)
+        margins = logits.gather(1, label) - logits.gather(1, others)
+        # A word's labels depend on its own features alone, so that one pass finds the weights for all words.
+        weights.append(torch.autograd.grad(margins.sum(), features)[0])
+    # shape: (n_members, n_directions, n_words, hidden_width)
+    hidden = states[:, -1, :, QUANTITIES.index("hidden")]
+    _, n_directions, _, hidden_width = hidden.shape
+    # shape: (n_heads, n_members, n_words, n_directions, hidden_width)
+    by_unit = torch.stack(weights)[..., : n_directions * hidden_width].unflatten(-1, (n_directions, hidden_width))
+    return hidden * by_unit.transpose(2, 3)
+
+
 def average_word(encoder: WordEncoder, types: WordTypes, weights: numpy.ndarray) -> Tensor:
     """Make the vector of the average word.
 
@@ -98,11 +123,11 @@ def average_word(encoder: WordEncoder, types: WordTypes, weights: numpy.ndarray)
 
 def _log_probabilities(network: LSTMTagger, path: Tensor, labels: Tensor) -> Tensor:
     """*Shape:* ``path (n_words, n_points, encoder.width)``, result ``(n_words, n_points, n_heads)``"""
-    features = trace_sentence(network, path).features
-    n_points = features.shape[2]
+    n_points = path.shape[1]
+    scores = score_labels(network, trace_sentence(network, path).features)
     chosen = [
         logits.log_softmax(2).gather(2, column.view(-1, 1, 1).expand(-1, n_points, 1))
-        for logits, column in zip(score_labels(network, features), labels.t())
+        for logits, column in zip(scores, labels.t())
     ]
     return torch.cat(chosen, dim=2)
 

@@ -1,6 +1,7 @@
 """Why a tagger decides as it does: its decisions, every number of the forward pass, and the reasons."""
 
 import html
+import textwrap
 from typing import Any, Callable, Iterable, List, NamedTuple, Optional, Union, cast
 
 from spacy.language import Language
@@ -12,11 +13,12 @@ from ..pipeline.component import LSTMTaggerPipe
 from ..pipeline.loading import find_tagger
 from .decisions import Decisions, decide
 from .forward_pass import ForwardPass, run_forward
-from .lexicon import KnownWord, Lexicon, known_words
+from .lexicon import KnownWord, Lexicon
 from .page.page import render_page
 from .reasons import Reasons, find_reasons
 
 MAX_WORDS = 100
+REPR_WIDTH = 80
 
 
 class Explanation(NamedTuple):
@@ -27,7 +29,7 @@ class Explanation(NamedTuple):
     decisions (Decisions): The words, and the probabilities of their labels.
     forward_pass (ForwardPass): What the network computes.
     reasons (Reasons): Which words the labels depend on.
-    lexicon (List[KnownWord]): What the tagger knows of each word.
+    lexicon (List[KnownWord]): How frequent each word is, and its neighbours.
     """
 
     decisions: Decisions
@@ -38,6 +40,11 @@ class Explanation(NamedTuple):
     def to_html(self) -> str:
         """RETURNS (str): A page that shows it all, complete in itself."""
         return render_page(*self)
+
+    def __repr__(self) -> str:
+        labels = next(iter(self.decisions.chosen.values()))
+        tagged = " ".join(f"{word}/{label}" for word, label in zip(self.decisions.words, labels))
+        return f"<Explanation of {len(labels)} words: {textwrap.shorten(tagged, REPR_WIDTH, placeholder=' …')}>"
 
     def _repr_html_(self) -> str:
         page = html.escape(self.to_html())
@@ -64,8 +71,9 @@ def explain(
     nlp (Language): The pipeline. The components before the tagger are applied first.
     text (Union[str, Doc]): The text.
     before (Optional[Language]): The pipeline before it was trained, to compare its probabilities.
-    candidates (Optional[Iterable[str]]): Words to look for neighbours among, and to take the average word from, besides
-        those of the text. None: the known words whose text the pipeline's vocab has. The tagger itself keeps no text.
+    candidates (Optional[Iterable[str]]): Words to look for neighbours among, and to average, besides those of the text.
+        None: the known words whose text the pipeline's vocab has, as the tagger itself keeps no text. There are no
+        neighbours then if that is less than half of the known words.
     max_words (int): The most words that are explained. Time and memory grow with their square.
     on_progress (Callable[[float], object]): Is given the share of the work that was done since it was last called.
     RETURNS (Explanation): The explanation. Raises a ValueError if there is no word, or too many.
@@ -74,7 +82,7 @@ def explain(
     decisions = decide(tagger, _read(nlp, tagger, text), before, max_words)
     network = cast(LSTMTagger, get_shim(tagger.model).as_stored().requires_grad_(False).cpu())
     words = decisions.words
-    lexicon = Lexicon(tagger, network, [*(known_words(tagger) if candidates is None else candidates), *words])
+    lexicon = Lexicon(tagger, network, words, candidates)
     return Explanation(
         decisions=decisions,
         forward_pass=run_forward(tagger, network, decisions.sentences),

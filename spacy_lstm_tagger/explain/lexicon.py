@@ -1,6 +1,6 @@
-"""What a tagger knows of words, apart from any sentence: how frequent they are, and which words are like them."""
+"""Words on their own: how frequent they are in the training data, and which words have similar vectors."""
 
-from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Iterable, List, NamedTuple, Optional, Tuple
 
 import numpy
 
@@ -13,13 +13,13 @@ N_NEIGHBOURS = 5
 
 
 class KnownWord(NamedTuple):
-    """What the tagger knows of a word.
+    """A word in the training data.
 
     frequency (int): How often it is in the training data, in the form by which the tagger knows words.
     frequency_class (Optional[int]): The commonest word is 2 to the power of this times as frequent, rounded. None if
         the word is unknown.
-    neighbours (List[Tuple[str, float]]): The words that are most like it to the network, and the cosines of the angles
-        between their vectors and its own.
+    neighbours (List[Tuple[str, float]]): The words with the nearest vectors, and the cosines of the angles between
+        their vectors and its own. Empty if too few words can be named.
     """
 
     frequency: int
@@ -30,16 +30,24 @@ class KnownWord(NamedTuple):
 class Lexicon:
     """Words that can be named: a tagger keeps hashes of its words, not their text."""
 
-    def __init__(self, tagger: LSTMTaggerPipe, network: LSTMTagger, words: Iterable[str]) -> None:
+    def __init__(
+        self, tagger: LSTMTaggerPipe, network: LSTMTagger, words: List[str], candidates: Optional[Iterable[str]] = None
+    ) -> None:
         """Find the vectors of words.
 
         tagger (LSTMTaggerPipe): The tagger.
         network (LSTMTagger): Its network, on the CPU.
-        words (Iterable[str]): The words. Of those that the tagger takes for the same word, the last is kept.
+        words (List[str]): The words of the text.
+        candidates (Optional[Iterable[str]]): The words that may be neighbours. None: the tagger's words whose text the
+            pipeline has, as training and the language leave it; no word, if that is less than half of them.
         """
         self._tagger = tagger
         self._network = network
-        self._by_form: Dict[str, str] = {tagger.vocabulary.clean(word): word for word in words}
+        named = [string for string in tagger.vocab.strings if string in tagger.vocabulary]
+        by_form = {tagger.vocabulary.clean(word): word for word in (named if candidates is None else candidates)}
+        self._has_neighbours = candidates is not None or len(by_form) >= len(tagger.vocabulary) / 2
+        # Of words that are the same to the tagger, the last is kept.
+        self._by_form = {**by_form, **{tagger.vocabulary.clean(word): word for word in words}}
         # shape: (n_words, width)
         self._vectors = self._find_vectors(list(self._by_form.values()))
 
@@ -53,16 +61,17 @@ class Lexicon:
         return vector
 
     def look_up(self, words: List[str]) -> List[KnownWord]:
-        """Find what is known of words.
+        """Find how frequent words are, and their neighbours.
 
         words (List[str]): Any words.
-        RETURNS (List[KnownWord]): What is known of each.
+        RETURNS (List[KnownWord]): For each word.
         """
         vocabulary = self._tagger.vocabulary
         counts = vocabulary.word_counts[vocabulary.look_up(words).words].tolist()
         commonest = max(1, int(vocabulary.word_counts.max()))
         classes = [round(float(numpy.log2(commonest / count))) if count else None for count in counts]
-        return [KnownWord(*known) for known in zip(counts, classes, self._find_neighbours(words))]
+        neighbours = self._find_neighbours(words) if self._has_neighbours else [[] for _ in words]
+        return [KnownWord(*known) for known in zip(counts, classes, neighbours)]
 
     def _find_neighbours(self, words: List[str]) -> List[List[Tuple[str, float]]]:
         forms = list(self._by_form)
@@ -79,11 +88,6 @@ class Lexicon:
         types = look_up_types(self._tagger.model, self._tagger.vocab, words, "cpu")
         vectors: numpy.ndarray = self._network.encoder.encode_by_length(types, 0.0).numpy()
         return vectors
-
-
-def known_words(tagger: LSTMTaggerPipe) -> List[str]:
-    """RETURNS (List[str]): The tagger's words whose text the pipeline has, as training and the language leave it."""
-    return [string for string in tagger.vocab.strings if string in tagger.vocabulary]
 
 
 def _to_length_1(vectors: numpy.ndarray) -> numpy.ndarray:

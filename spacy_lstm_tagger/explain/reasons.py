@@ -10,7 +10,7 @@ from ..network.hardware import to_tensor
 from ..network.lstm_tagger import LSTMTagger
 from ..pipeline.component import LSTMTaggerPipe
 from ..ragged import split
-from .attribution import attribute
+from .attribution import attribute, find_unit_effects
 from .decisions import Decisions
 
 
@@ -28,6 +28,9 @@ class Reasons(NamedTuple):
         diagonal of `attributions`. float32, shape (n_words, n_parts).
     characters (Dict[str, List[numpy.ndarray]]): For each head what each of a word's characters adds, together the part
         "characters". For each word float32, shape (n_characters,).
+    unit_effects (Dict[str, numpy.ndarray]): For each head what each unit of the last layer adds to the logit of a
+        word's label, less what it adds to that of the likeliest other label. float32, shape (n_members, n_directions,
+        n_words, hidden_width).
     """
 
     left_out: Dict[str, numpy.ndarray]
@@ -36,6 +39,7 @@ class Reasons(NamedTuple):
     part_names: List[str]
     parts: Dict[str, numpy.ndarray]
     characters: Dict[str, List[numpy.ndarray]]
+    unit_effects: Dict[str, numpy.ndarray]
 
 
 def find_reasons(
@@ -69,16 +73,18 @@ def find_reasons(
         part_names=_part_names(tagger, network),
         parts={head: numpy.concatenate([part.parts[i] for part in parts]) for i, head in heads},
         characters={head: [scores for part in parts for scores in part.characters[i]] for i, head in heads},
+        unit_effects={head: numpy.concatenate([part.unit_effects[i] for part in parts], axis=2) for i, head in heads},
     )
 
 
 class _Attributions(NamedTuple):
-    """As `attribution.Attributions`, for one sentence, in NumPy and without the padding of characters."""
+    """What `attribution` finds for one sentence, in NumPy, without the padding of characters."""
 
     words: numpy.ndarray
     differences: numpy.ndarray
     parts: numpy.ndarray
     characters: List[List[numpy.ndarray]]
+    unit_effects: numpy.ndarray
 
 
 def _attribute(
@@ -90,14 +96,15 @@ def _attribute(
     on_progress: Callable[[float], object],
 ) -> _Attributions:
     types = look_up_types(tagger.model, tagger.vocab, words, "cpu")
-    inputs = to_tensor(labels, types.words), to_tensor(average, types.words)
-    found = attribute(network, types, *inputs, on_progress)
+    chosen = to_tensor(labels, types.words)
+    found = attribute(network, types, chosen, to_tensor(average, types.words), on_progress)
     lengths = (types.characters > 0).sum(1).tolist()
     return _Attributions(
         words=found.words.numpy(),
         differences=found.difference.numpy(),
         parts=found.parts.numpy(),
         characters=[[row[:length].numpy() for row, length in zip(rows, lengths)] for rows in found.characters],
+        unit_effects=find_unit_effects(network, types, chosen).numpy(),
     )
 
 

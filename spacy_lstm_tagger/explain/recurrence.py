@@ -1,4 +1,4 @@
-"""The forward pass of the network, one word and one step at a time, with every gate kept to be looked at.
+"""The forward pass of the network, one step of an LSTM at a time, which keeps the values of all gates.
 
 Slow and obvious on purpose: it takes the weights of network.py and none of its code, and a test holds the two equal.
 """
@@ -17,7 +17,7 @@ QUANTITIES = ("forget", "input", "candidate", "cell", "output", "hidden")
 
 
 class Trace(NamedTuple):
-    """What members of a network did with a sentence, or with a batch of sentences of one length.
+    """What the members of a network compute for a sentence, or for a batch of sentences of one length.
 
     *Shape:* ``states (n_members, depth, n_directions, len(QUANTITIES), n_words, ..., hidden_width)``, those of an LSTM
     that reads leftwards at their word's place too, and ``features (n_members, n_words, ..., width)``: what the heads
@@ -29,10 +29,10 @@ class Trace(NamedTuple):
 
 
 def trace_sentence(network: LSTMTagger, words: Tensor) -> Trace:
-    """Let a network read a sentence.
+    """Run a network over a sentence.
 
     :param network: whose weights.
-    :param words: what its encoder says of each word. *Shape:* ``(n_words, ..., encoder.width)``
+    :param words: the vectors of the words, as its encoder computes them. *Shape:* ``(n_words, ..., encoder.width)``
     """
     parts = words.chunk(len(network.members), -1)
     members = [_trace_member(cast(Member, member), part) for member, part in zip(network.members, parts)]
@@ -40,7 +40,7 @@ def trace_sentence(network: LSTMTagger, words: Tensor) -> Trace:
 
 
 def score_labels(network: LSTMTagger, features: Tensor) -> List[Tensor]:
-    """Let each head score its labels.
+    """Compute the logits of each head.
 
     :param network: whose weights.
     :param features: as in :class:`Trace`.
@@ -54,7 +54,7 @@ def score_labels(network: LSTMTagger, features: Tensor) -> List[Tensor]:
 
 
 def trace_spelling(encoder: CharacterEncoder, characters: Tensor) -> Tensor:
-    """Let the character LSTMs read a word.
+    """Run the character LSTMs over a word.
 
     :param encoder: whose weights.
     :param characters: rows of the character table. *Shape:* ``(n_characters,)``

@@ -27,6 +27,13 @@ def test_neighbours_are_sought_among_given_words(run_spacy, trained_path, tmp_pa
     assert "Übermut" in page and "qwertz" in page and "Everybody" not in page
 
 
+def test_before_without_training_data_says_what_to_do(run_spacy, tmp_path):
+    output = tmp_path / "page.html"
+    done = run_explain(run_spacy, "She reads", "--before", "--output", output, check=False)
+    assert done.returncode == 1 and "--before needs the data" in done.stderr and "E913" not in done.stderr
+    assert not output.exists()
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [(["  "], "no words"), (["The dog ate", "--max-words", "2"], "3 words, and at most 2")],

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from spacy_lstm_tagger.explain import attribution
-from spacy_lstm_tagger.explain.attribution import TOLERANCE, attribute, average_word
+from spacy_lstm_tagger.explain.attribution import TOLERANCE, attribute, average_word, find_unit_effects
+from spacy_lstm_tagger.explain.recurrence import score_labels, trace_sentence
 from spacy_lstm_tagger.network.lstm_layer import Sentences
 
 from ..network.test_lstm_tagger import RICH, TEXTBOOK, make, make_types
@@ -90,6 +91,25 @@ def test_parts_add_up_to_the_word_and_characters_to_their_part(sizes):
         assert not found.characters[:, types.characters == 0].any()
     else:
         assert found.characters.shape == (n_heads, 6, 0)
+
+
+@pytest.mark.parametrize("sizes", VARIANTS)
+def test_unit_adds_what_is_missing_without_it(sizes):
+    network, types, labels, _ = explain(sizes)
+    effects = find_unit_effects(network, types, labels)
+    features = trace_sentence(network, network.encoder(types)).features
+    hidden_width = sizes["hidden_width"]
+    for member, direction, word, unit in [(0, 0, 0, 1), (effects.shape[1] - 1, effects.shape[2] - 1, 4, 2)]:
+        column = direction * hidden_width + unit
+        hidden = trace_sentence(network, network.encoder(types)).states[member, -1, direction, -1, word, unit]
+        without = features.clone()
+        without[member, word, column] -= hidden
+        pairs = zip(score_labels(network, features), score_labels(network, without), labels[word].tolist())
+        for head, (all_logits, rest_logits, label) in enumerate(pairs):
+            others = [other for other in range(all_logits.shape[1]) if other != label]
+            rival = max(others, key=lambda other, row=all_logits[word]: row[other])
+            lost = (all_logits - rest_logits)[word]
+            torch.testing.assert_close(effects[head, member, direction, word, unit], lost[label] - lost[rival])
 
 
 @pytest.mark.parametrize("sizes", VARIANTS)

@@ -8,7 +8,7 @@ from spacy.tokens import Doc
 
 from spacy_lstm_tagger.explain.explanation import explain
 from spacy_lstm_tagger.explain.recurrence import QUANTITIES
-from spacy_lstm_tagger.pipeline.loading import find_tagger
+from spacy_lstm_tagger.pipeline.loading import find_tagger, load_pipeline
 
 from ..conftest import SENTENCES, SMALL_MODEL, make_pipeline
 
@@ -51,6 +51,7 @@ def test_shapes_are_as_documented(explanation):
         assert explanation.differences[head].shape == (n_words,)
         assert explanation.parts[head].shape == (n_words, len(explanation.part_names))
         assert [len(scores) for scores in explanation.characters[head]] == [len(word) for word in WORDS]
+        assert explanation.unit_effects[head].shape == (2, 2, n_words, hidden)
     assert explanation.spelling == WORDS
     assert [states.shape for states in explanation.spellings] == [(2, 6, len(word), 4) for word in WORDS]
     by_head = [*explanation.attributions.values(), *explanation.left_out.values()]
@@ -109,6 +110,17 @@ def test_neighbours_are_other_words_by_cosine(trained):
     near = explain(trained, "qwerty", candidates=["qwertz", "books", "."]).lexicon[0].neighbours
     assert near[0][0] == "qwertz"
     assert "qwerty" not in tagger.vocabulary
+
+
+def test_without_the_text_of_most_known_words_there_are_no_neighbours():
+    nlp = load_pipeline("en")  # of its 30,865 words some 400 have text, as exceptions of spaCy's tokenizer
+    assert explain(nlp, "to").lexicon[0].neighbours == []
+    assert explain(nlp, "to", candidates=["from"]).lexicon[0].neighbours[0][0] == "from"
+
+
+def test_representation_is_a_line(explanation):
+    assert repr(explanation).startswith("<Explanation of 6 words: The/")
+    assert len(repr(explanation)) < 150 and "\n" not in repr(explanation)
 
 
 def test_sentences_are_read_apart(trained):

@@ -12,6 +12,7 @@ from spacy.util import load_config
 
 from spacy_lstm_tagger.explain.explanation import explain
 from spacy_lstm_tagger.explain.recurrence import QUANTITIES
+from spacy_lstm_tagger.pipeline.loading import find_tagger, load_pipeline
 
 from ..conftest import ROOT, make_pipeline
 
@@ -81,6 +82,40 @@ def test_labels_and_their_probabilities_can_be_read(explanation, page):
             likeliest = numpy.sort(table[i])[::-1][:5]
             assert {f"{100 * share:.1f}%" for share in likeliest} <= set(texts)
             assert any(label == text for text in texts) or "|" in label
+
+
+def test_labels_come_first_then_reasons_then_the_network(page):
+    headings = re.findall(r'<h2 id="(\w+)">', page)
+    assert headings == ["summary", "reasons", "lexicon", "network", "gates"]
+
+
+def test_summary_says_the_probabilities_without_other_words(trained, explanation, page):
+    """Of the words that change a label by a percentage point: what the tagger gives a sentence without them."""
+    text = re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", "", page)))
+    said = re.findall(r"[wW]ithout “([^”]*)” it (falls|rises) to ([\d.]+)%", text)
+    assert said
+    doc = Doc(trained.vocab, words=WORDS)
+    whole = find_tagger(trained).predict_proba([doc])[0]
+    possible = set()
+    for i, word in enumerate(WORDS):
+        others = [place for place in range(len(WORDS)) if place != i]
+        shorter = Doc(trained.vocab, words=[WORDS[place] for place in others])
+        for head, table in find_tagger(trained).predict_proba([shorter])[0].items():
+            for row, place in zip(table, others):
+                before, after = whole[head][place].max(), row[whole[head][place].argmax()]
+                possible.add((word, "falls" if after < before else "rises", f"{100 * after:.1f}"))
+    assert set(said) <= possible
+
+
+def test_text_is_not_the_title(trained):
+    page = explain(trained, "The dog ate the apples and " * 10).to_html()
+    title = re.search("<title>(.*)</title>", page)[1]
+    assert len(title) < 90 and title.endswith("…")
+    assert re.search("<h1>(.*)</h1>", page)[1] == "Why these labels?"
+
+
+def test_without_neighbours_nothing_is_said_of_them():
+    assert "Nearest word vectors" not in explain(load_pipeline("en"), "to").to_html()
 
 
 def test_sum_that_is_off_is_said_to_be(explanation, page):

@@ -1,5 +1,6 @@
 """The page in a browser without a network: what a reader picks, and the numbers that appear, against NumPy's."""
 
+import re
 import shutil
 
 import numpy
@@ -12,7 +13,7 @@ from spacy_lstm_tagger.explain.page.page import pick
 from spacy_lstm_tagger.explain.page.sentence_figures import HEADS
 from spacy_lstm_tagger.explain.recurrence import QUANTITIES
 
-from ..conftest import ROOT, make_pipeline
+from ..conftest import ROOT, SMALL_MODEL, make_pipeline
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium, of the extra 'dev'")
 by = pytest.importorskip("selenium.webdriver.common.by").By
@@ -63,7 +64,9 @@ def page(driver, path):
 
 
 def choose(page, name, value):
-    page.find_element(by.CSS_SELECTOR, f'input[name="{name}"][value="{value}"]').find_element(by.XPATH, "..").click()
+    chip = page.find_element(by.CSS_SELECTOR, f'input[name="{name}"][value="{value}"]').find_element(by.XPATH, "..")
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", chip)
+    chip.click()
 
 
 def choose_unit(page, unit):
@@ -178,21 +181,92 @@ def test_bars_are_what_the_word_depends_on(page, explanation, word):
         numpy.testing.assert_allclose(shown, values[~numpy.isnan(values)], rtol=0, atol=0.0051)
 
 
+def test_both_measures_have_one_scale(page, explanation):
+    choose(page, "word", 1)
+    choose(page, "head", 0)
+    head = HEADS[0]
+    values = [explanation.left_out[head][:, 1], explanation.attributions[head][1]]
+    longest = numpy.nanmax(numpy.abs(values))
+    for kind, row in zip(("leftOut", "adds"), values):
+        bars = page.find_elements(by.CSS_SELECTOR, f'[data-bars="{kind} {head}"] .bar')
+        shown = [float(re.search(r"--v: ?([^;]*)", bar.get_attribute("style"))[1]) for bar in bars]
+        numpy.testing.assert_allclose(shown, numpy.nan_to_num(row) / longest, atol=1e-3)
+    said = page.find_element(by.CSS_SELECTOR, f'[data-longest="{head}"]').get_attribute("textContent")
+    assert float(said) == pytest.approx(longest, abs=0.0051)
+
+
+def test_units_that_matter_most_are_shown_first(driver, tmp_path):
+    nlp = make_pipeline(steps=20, model={**SMALL_MODEL, "hidden_width": 24})
+    explanation = explain(nlp, Doc(nlp.vocab, words=WORDS))
+    (tmp_path / "page.html").write_text(explanation.to_html(), encoding="utf8")
+    driver.get((tmp_path / "page.html").as_uri())
+    choose(driver, "word", 3)
+    choose(driver, "direction", 1)
+    (gates,) = [panel for panel in driver.find_elements(by.CLASS_NAME, "gates") if panel.is_displayed()]
+    rows = gates.find_elements(by.CSS_SELECTOR, ".map")[5].find_elements(by.CSS_SELECTOR, ".top i")
+    effects = numpy.abs(explanation.unit_effects[HEADS[0]][0, 1, 3])
+    assert [int(row.text) for row in rows] == numpy.argsort(-effects)[: len(rows)].tolist()
+    image = gates.find_element(by.TAG_NAME, "img")
+    assert not image.is_displayed()
+    choose(driver, "units", 1)
+    assert image.is_displayed() and not rows[0].is_displayed()
+    choose(driver, "units", 0)
+    choose(driver, "layer", 0)
+    assert not any(row.is_displayed() for row in driver.find_elements(by.CSS_SELECTOR, ".top"))
+
+
+def test_click_on_one_of_the_units_that_matter_picks_it(driver, tmp_path):
+    nlp = make_pipeline(steps=20, model={**SMALL_MODEL, "hidden_width": 24})
+    explanation = explain(nlp, Doc(nlp.vocab, words=WORDS[:5]))
+    (tmp_path / "page.html").write_text(explanation.to_html(), encoding="utf8")
+    driver.get((tmp_path / "page.html").as_uri())
+    choose(driver, "word", 2)
+    (gates,) = [panel for panel in driver.find_elements(by.CLASS_NAME, "gates") if panel.is_displayed()]
+    row = gates.find_elements(by.CSS_SELECTOR, ".top")[1].find_elements(by.TAG_NAME, "i")[4]
+    unit = int(row.text)
+    driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", row)
+    row.click()  # in its middle, which is the third of five words
+    check_numbers(driver, explanation, 2, 0, 1, 0, unit)
+
+
+def test_page_opens_with_its_word_in_view(driver, trained, tmp_path):
+    explanation = explain(
+        trained, Doc(trained.vocab, words=["Yes", *"abcdefghijklmnopqrstuvwxyz", "The", "dog", "ate"])
+    )
+    picked = pick(*explanation[:3]).word
+    (tmp_path / "page.html").write_text(explanation.to_html(), encoding="utf8")
+    driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    )
+    try:
+        driver.get((tmp_path / "page.html").as_uri())
+        said = driver.find_element(by.CSS_SELECTOR, "main > p").text
+        assert f"“{explanation.words[picked]}”" in said
+        chip = driver.find_element(by.CSS_SELECTOR, ".picker input:checked").find_element(by.XPATH, "..")
+        assert chip.rect["x"] >= 0 and chip.rect["x"] + chip.rect["width"] <= 390
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_nothing_is_requested(page):
     names = page.execute_script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
     assert all(name.startswith("data:") for name in names)
 
 
 @pytest.mark.parametrize("width", [390, 1300])
-def test_page_is_no_wider_than_the_window(page, width):
-    page.execute_cdp_cmd(
+def test_page_is_no_wider_than_the_window(driver, explanation, tmp_path, width):
+    long = [f"{label}|Number=Sing|Person=3|Tense=Past|VerbForm=Fin" for label in explanation.labels["morph"]]
+    decisions = explanation.decisions._replace(labels={**explanation.labels, "morph": long})
+    (tmp_path / "page.html").write_text(explanation._replace(decisions=decisions).to_html(), encoding="utf8")
+    driver.get((tmp_path / "page.html").as_uri())
+    driver.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False},
     )
     try:
-        assert page.execute_script("return document.documentElement.scrollWidth") <= width
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= width
     finally:
-        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_pictures_are_drawn(page):

@@ -5,8 +5,8 @@
   const numbers = JSON.parse(document.getElementById("numbers").textContent);
   const [nMembers, depth, nDirections, nGates, nWords, nUnits] = numbers.shape;
   const gates = new Float32Array(Uint8Array.from(atob(numbers.gates), (c) => c.charCodeAt(0)).buffer);
-  const picked = { word: numbers.picked.word, member: 0, layer: numbers.picked.layer, direction: 0, unit: numbers.picked.unit, head: 0 };
-  const limits = { word: nWords, member: nMembers, layer: depth, direction: nDirections, unit: nUnits, head: Object.keys(numbers.labels).length };
+  const picked = { word: numbers.picked.word, member: 0, layer: numbers.picked.layer, direction: 0, unit: numbers.picked.unit, head: 0, units: 0 };
+  const limits = { word: nWords, member: nMembers, layer: depth, direction: nDirections, unit: nUnits, head: Object.keys(numbers.labels).length, units: 2 };
 
   // The six quantities of the picked unit, a value for each word, worked from the gates as the network does.
   function work() {
@@ -55,15 +55,20 @@
   }
 
   function showBars() {
-    for (const [name, table] of Object.entries(numbers.bars)) {
-      const values = table[picked.word];
-      const largest = Math.max(1e-9, ...values.map((value) => Math.abs(value || 0)));
-      document.querySelectorAll(`[data-bars="${name}"] .bar`).forEach((bar, word) => {
-        const value = values[word], elsewhere = numbers.sentence[word] !== numbers.sentence[picked.word];
-        bar.style.setProperty("--v", value === null || elsewhere ? 0 : value / largest);
-        bar.className = "bar" + (value === null || elsewhere || Math.abs(value) < 0.005 ? " none" : value < 0 ? " minus" : "");
-        bar.firstChild.textContent = value === null ? "–" : elsewhere ? "" : format(value, 2);
-      });
+    for (const head of Object.keys(numbers.labels)) {
+      const kinds = ["leftOut", "adds"].map((kind) => `${kind} ${head}`);
+      // Both measures of a label have the same scale.
+      const longest = Math.max(1e-9, ...kinds.flatMap((name) => numbers.bars[name][picked.word].map((value) => Math.abs(value || 0))));
+      for (const place of document.querySelectorAll(`[data-longest="${head}"]`)) place.textContent = format(longest, 2);
+      for (const name of kinds) {
+        const values = numbers.bars[name][picked.word];
+        document.querySelectorAll(`[data-bars="${name}"] .bar`).forEach((bar, word) => {
+          const value = values[word], elsewhere = numbers.sentence[word] !== numbers.sentence[picked.word];
+          bar.style.setProperty("--v", value === null || elsewhere ? 0 : value / longest);
+          bar.className = "bar" + (value === null || elsewhere || Math.abs(value) < 0.005 ? " none" : value < 0 ? " minus" : "");
+          bar.firstChild.textContent = value === null ? "–" : elsewhere ? "" : format(value, 2);
+        });
+      }
     }
     for (const place of document.querySelectorAll("[data-label]")) {
       place.textContent = numbers.labels[place.dataset.label][picked.word];
@@ -72,16 +77,34 @@
 
   const matches = (element, names) => names.every((name) => !(name in element.dataset) || Number(element.dataset[name]) === picked[name]);
 
-  const orderNow = () => numbers.order[picked.member][picked.layer][picked.direction];
+  // Only the units that add most to the picked label, or all units in the order of the maps.
+  const showsTop = () => numbers.top.length > 0 && picked.units === 0 && picked.layer === depth - 1;
+  const allUnits = () => numbers.order[picked.member][picked.layer][picked.direction];
+  const shownUnits = () => (showsTop() ? numbers.top[picked.head][picked.member][picked.direction][picked.word] : allUnits());
+
+  function showUnits() {
+    const units = shownUnits(), row = units.indexOf(picked.unit);
+    root.style.setProperty("--u", row);
+    root.style.setProperty("--shown", units.length);
+    root.classList.toggle("no-row", row < 0);
+    root.classList.toggle("top-units", showsTop());
+    if (!showsTop()) return;
+    for (const rows of document.querySelectorAll(".gates.on .top")) {
+      [...rows.children].forEach((place, i) => {
+        place.style.setProperty("--r", allUnits().indexOf(units[i]));
+        place.firstChild.textContent = units[i];
+      });
+    }
+  }
 
   function render() {
     root.style.setProperty("--k", picked.word);
-    root.style.setProperty("--u", orderNow().indexOf(picked.unit));
     for (const panel of document.querySelectorAll("[data-word], [data-member], [data-head]")) {
       panel.classList.toggle("on", matches(panel, ["word", "member", "layer", "direction", "head"]));
     }
     for (const radio of document.querySelectorAll(".choice input")) radio.checked = Number(radio.value) === picked[radio.name];
     document.getElementById("unit").value = picked.unit;
+    showUnits();
     showWork();
     showBars();
   }
@@ -122,7 +145,7 @@
     const change = { word: at(event.clientX - box.left, box.width, nWords) };
     if (columns.closest(".heat")) {
       const map = columns.querySelector(".map").getBoundingClientRect();
-      change.unit = orderNow()[at(event.clientY - map.top, map.height, nUnits)];
+      change.unit = shownUnits()[at(event.clientY - map.top, map.height, shownUnits().length)];
     }
     pick(change);
   });
@@ -131,11 +154,11 @@
   document.addEventListener("keydown", (event) => {
     const scroller = event.target.closest(".scroller");
     if (event.target !== scroller || !scroller.querySelector(".sheet")) return;
-    const row = orderNow().indexOf(picked.unit);
+    const units = shownUnits(), row = units.indexOf(picked.unit);
     const moves = { ArrowLeft: { word: picked.word - 1 }, ArrowRight: { word: picked.word + 1 } };
     if (scroller.closest(".gates")) {
-      moves.ArrowUp = { unit: orderNow()[Math.max(0, row - 1)] };
-      moves.ArrowDown = { unit: orderNow()[Math.min(nUnits - 1, row + 1)] };
+      moves.ArrowUp = { unit: units[Math.max(0, row - 1)] };
+      moves.ArrowDown = { unit: units[Math.min(units.length - 1, row + 1)] };
     }
     if (!(event.key in moves)) return;
     event.preventDefault();

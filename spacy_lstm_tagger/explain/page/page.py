@@ -14,15 +14,17 @@ from markupsafe import Markup
 
 from ...annotation_layers import NAMES
 from ..decisions import Decisions
-from ..forward_pass import ForwardPass, cells_before
+from ..forward_pass import ForwardPass
 from ..lexicon import KnownWord
 from ..reasons import Reasons
 from ..recurrence import QUANTITIES
 from .sentence_figures import DIRECTIONS, SHOWN, draw_gates, draw_matrices, draw_network, heads_of, shorten
-from .word_panels import divide_word, draw_spelling, find_largest_changes, find_likeliest, list_neighbours
+from .word_panels import divide_word, draw_spelling, find_likeliest, list_neighbours, sum_up
 
 # A head of more labels has no table of all its probabilities before and after training.
 MOST_COLUMNS = 12
+# So many units are shown at first.
+N_TOP_UNITS = 8
 # What the script works the states from.
 GATES = ("forget", "input", "candidate", "output")
 
@@ -41,7 +43,7 @@ def render_page(decisions: Decisions, forward_pass: ForwardPass, reasons: Reason
     decisions (Decisions): The words and their labels.
     forward_pass (ForwardPass): What the network computes.
     reasons (Reasons): Which words the labels depend on.
-    lexicon (List[KnownWord]): What the tagger knows of each word.
+    lexicon (List[KnownWord]): How frequent each word is, and its neighbours.
     RETURNS (str): The page, HTML.
     """
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
@@ -52,14 +54,14 @@ def render_page(decisions: Decisions, forward_pass: ForwardPass, reasons: Reason
     places = [(m, n, d) for m in range(n_members) for n in range(depth) for d in range(n_directions)]
     heads = heads_of(decisions)
     picked = pick(decisions, forward_pass, reasons)
+    numbers = _numbers(decisions, forward_pass, reasons, picked)
     return environment.from_string(template).render(
         style=Markup(style),
         script=Markup(script),
-        numbers=_numbers(decisions, forward_pass, reasons, picked),
+        numbers=numbers,
         text=decisions.text.strip(),
         size={"word": n_words, "network": n_members, "layer": depth, "direction": n_directions, "unit": n_units},
         picked=picked,
-        row_of_unit=forward_pass.unit_order[0, picked.layer, 0].tolist().index(picked.unit),
         words=decisions.words,
         unknown=[not known.frequency for known in lexicon],
         is_first=(numpy.diff(decisions.sentence, prepend=-1) != 0).tolist(),
@@ -74,9 +76,8 @@ def render_page(decisions: Decisions, forward_pass: ForwardPass, reasons: Reason
         likeliest=[{head: find_likeliest(decisions, word, head) for head in heads} for word in range(n_words)],
         lstms=[draw_gates(decisions, forward_pass, *place) for place in places],
         quantities=SHOWN,
-        changes=[
-            {head: find_largest_changes(decisions, reasons, word, head) for head in heads} for word in range(n_words)
-        ],
+        n_top_units=N_TOP_UNITS,
+        summaries=[{head: sum_up(decisions, reasons, word, head) for head in heads} for word in range(n_words)],
         parts=[{head: divide_word(reasons, word, head) for head in heads} for word in range(n_words)],
         spellings=[draw_spelling(decisions, forward_pass, reasons, word) for word in range(n_words)],
         matrices={head: draw_matrices(reasons, head) for head in heads},
@@ -87,14 +88,12 @@ def render_page(decisions: Decisions, forward_pass: ForwardPass, reasons: Reason
 
 
 def pick(decisions: Decisions, forward_pass: ForwardPass, reasons: Reasons) -> Picked:
-    """Pick the word whose labels depend most on another word, and the unit of the last layer whose cell it changes
-    most."""
-    changes = numpy.sum([numpy.nan_to_num(change) for change in reasons.left_out.values()], axis=0)
-    word = int(changes.min(axis=0).argmin())
-    layer = forward_pass.states.shape[1] - 1
-    cells = forward_pass.states[0, layer, 0, QUANTITIES.index("cell")]
-    change = numpy.abs(cells - cells_before(cells, decisions.sentence, 0))[word]
-    return Picked(word, layer, int(change.argmax()))
+    """Pick the word whose label of the first head depends most on another word, and the unit of the last layer that
+    adds most to that label."""
+    head = heads_of(decisions)[0]
+    word = int(numpy.nan_to_num(reasons.left_out[head]).min(axis=0).argmin())
+    effects = reasons.unit_effects[head][0, 0, word]
+    return Picked(word, forward_pass.states.shape[1] - 1, int(numpy.abs(effects).argmax()))
 
 
 def format_percent(share: float) -> str:
@@ -122,8 +121,19 @@ def _numbers(decisions: Decisions, forward_pass: ForwardPass, reasons: Reasons, 
         "order": forward_pass.unit_order.tolist(),
         "labels": {head: decisions.chosen[head] for head in heads_of(decisions)},
         "bars": bars,
+        "top": _find_top_units(reasons, heads_of(decisions)),
         "picked": picked._asdict(),
     }
+
+
+def _find_top_units(reasons: Reasons, heads: List[str]) -> List[Any]:
+    """RETURNS (List[Any]): For each head, network, direction and word the units of the last layer that add most to the
+    label, in absolute terms, or nothing if the layer is as small as a reader can take in."""
+    effects = numpy.stack([numpy.abs(reasons.unit_effects[head]) for head in heads])
+    if effects.shape[-1] <= 2 * N_TOP_UNITS:
+        return []
+    top: List[Any] = numpy.argsort(-effects, axis=-1, kind="stable")[..., :N_TOP_UNITS].tolist()
+    return top
 
 
 def _round(table: numpy.ndarray) -> List[List[Optional[float]]]:

@@ -42,7 +42,7 @@ SHOWN = {
 
 
 def draw_network(forward_pass: ForwardPass, member: int) -> List[Dict[str, str]]:
-    """RETURNS (List[Dict[str, str]]): The rows of the rolled-out network, from the labels down to the word vectors: the
+    """RETURNS (List[Dict[str, str]]): The rows of the unrolled network, from the labels down to the word vectors: the
     `name` of each, a `note`, its `kind`, and its `picture` with a pixel column for each word."""
     rows = []
     if forward_pass.convolved.size:

@@ -16,7 +16,9 @@ from .sentence_figures import DIRECTIONS, heads_of
 
 N_LABELS = 5
 N_REASONS = 3
-LEAST_CHANGE = 0.005  # what is shown as more than 0.00
+# Of probabilities. What is below is not worth a sentence.
+LEAST_CHANGE = 0.01
+LEAST_SHARE = 0.005
 
 
 class Bar(NamedTuple):
@@ -39,12 +41,20 @@ def find_likeliest(decisions: Decisions, word: int, head: str) -> List[Bar]:
     return [Bar(decisions.labels[head][label], float(row[label]), float(row[label])) for label in likeliest]
 
 
-def find_largest_changes(decisions: Decisions, reasons: Reasons, word: int, head: str) -> List[Bar]:
-    """RETURNS (List[Bar]): The words without which a word's label changes most in log-probability."""
-    changes = reasons.left_out[head][:, word]
-    order = numpy.argsort(-numpy.abs(changes), kind="stable")[:N_REASONS].tolist()  # NaN comes last
-    largest = [other for other in order if abs(changes[other]) >= LEAST_CHANGE]
-    return _bars([decisions.words[other] for other in largest], changes[largest])
+def sum_up(decisions: Decisions, reasons: Reasons, word: int, head: str) -> Dict[str, Any]:
+    """RETURNS (Dict[str, Any]): A word's `label`, its probability (`share`), the `next` label and its probability, and
+    the other words without which the probability changes most (`changes`: pairs of word and probability)."""
+    table, labels = decisions.probabilities[head][word], decisions.labels[head]
+    first, *others = numpy.argsort(-table, kind="stable")[:2].tolist()
+    without = table[first] * numpy.exp(reasons.left_out[head][:, word])
+    changes = numpy.abs(without - table[first])
+    order = numpy.argsort(-changes, kind="stable")[:N_REASONS].tolist()  # NaN comes last
+    return {
+        "label": labels[first],
+        "share": table[first],
+        "next": [(labels[other], table[other]) for other in others if table[other] >= LEAST_SHARE],
+        "changes": [(decisions.words[other], without[other]) for other in order if changes[other] >= LEAST_CHANGE],
+    }
 
 
 def divide_word(reasons: Reasons, word: int, head: str) -> Dict[str, Any]:
