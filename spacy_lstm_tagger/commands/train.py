@@ -153,15 +153,14 @@ def train(
         kept = f"The best pipeline so far is {best}. " if best.exists() else ""
         raise KeyboardInterrupt(f"{kept}To continue, give the same command with --resume.") from None
     seconds = time.perf_counter() - start
-    srsly.write_json(
-        output_path / TRAINING_RUN,
-        {
-            "Config": f"{config}, seed {seed}" + "".join(f", {name} = {value}" for name, value in overrides.items()),
-            "Training": f"{settings['paths.train']}, {n_words:,} words in {seconds:,.0f} s with evaluations, "
-            f"{n_words / seconds:,.0f} words a second{', from a checkpoint on' if resume else ''}",
-            "Date": time.strftime("%Y-%m-%d"),
-        },
-    )
+    facts = {
+        "Config": ", ".join([str(config), f"seed {seed}", *(f"{name} = {value}" for name, value in overrides.items())]),
+        "Training data": settings["paths.train"],
+        "Training": f"{n_words:,} words in {seconds:,.0f} s with evaluations, {n_words / seconds:,.0f} words a second"
+        + (", from a checkpoint on" if resume else ""),
+        "Date": time.strftime("%Y-%m-%d"),
+    }
+    srsly.write_json(output_path / TRAINING_RUN, facts)
     _report(best, Path(settings["paths.dev"]), settings.get("corpora.dev.format"))
     performance = srsly.read_json(best / "meta.json")["performance"]
     names = {f"{layer}_acc": name for layer, name in NAMES.items()}
