@@ -3,12 +3,13 @@
 https://universaldependencies.org/u/overview/tokenization.html
 """
 
-from typing import Callable, Dict, List, NamedTuple, Sequence, Set, Union
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Set, Union
 
 from spacy.tokens import Doc
 
-# Where a doc keeps its multiword tokens, in `Doc.user_data`.
-MULTIWORD_TOKENS = "multiword_tokens"
+# Where a doc keeps its multiword tokens, in `Doc.user_data`: the key of an extension attribute of a span, which spaCy
+# adapts when docs are joined or cut.
+KEY = ("._.", "multiword_token")
 
 
 class MultiwordToken(NamedTuple):
@@ -25,6 +26,29 @@ class MultiwordToken(NamedTuple):
     root: int
 
 
+def keep_multiword_tokens(doc: Doc, tokens: Sequence[MultiwordToken]) -> None:
+    """Keep multiword tokens with a doc that has their words.
+
+    doc (Doc): The doc; its `user_data` is changed.
+    tokens (Sequence[MultiwordToken]): The tokens.
+    """
+    user_data: Dict[Any, Any] = doc.user_data
+    for token in tokens:
+        words = doc[token.start : token.end]
+        user_data[(*KEY, words.start_char, words.end_char)] = (token.form, token.root - token.start)
+
+
+def find_multiword_tokens(doc: Doc) -> List[MultiwordToken]:
+    """RETURNS (List[MultiwordToken]): The multiword tokens that are kept with a doc, in their order."""
+    user_data: Dict[Any, Any] = doc.user_data
+    tokens: List[MultiwordToken] = []
+    for key, value in user_data.items():
+        if isinstance(key, tuple) and key[:2] == KEY and (words := doc.char_span(*key[2:])) is not None:
+            form, root = value
+            tokens.append(MultiwordToken(words.start, words.end, form, words.start + root))
+    return sorted(tokens)
+
+
 def merge_multiword_tokens(doc: Doc) -> Doc:
     """Make a doc of one with its multiword tokens whole.
 
@@ -34,7 +58,7 @@ def merge_multiword_tokens(doc: Doc) -> Doc:
     doc (Doc): An annotated doc.
     RETURNS (Doc): A doc with fewer tokens, or the doc itself if it has no multiword token.
     """
-    return _merge(doc, _multiword_tokens(doc))
+    return _merge(doc, find_multiword_tokens(doc))
 
 
 def merge_as_tokenized(doc: Doc, make_doc: Callable[[str], Doc]) -> Doc:
@@ -45,7 +69,7 @@ def merge_as_tokenized(doc: Doc, make_doc: Callable[[str], Doc]) -> Doc:
     make_doc (Callable[[str], Doc]): The tokenizer.
     RETURNS (Doc): A doc with fewer tokens, or the doc itself if no multiword token becomes whole.
     """
-    tokens = _multiword_tokens(doc)
+    tokens = find_multiword_tokens(doc)
     if not tokens:
         return doc
     whole = _merge(doc, tokens)
@@ -59,10 +83,6 @@ def merge_as_tokenized(doc: Doc, make_doc: Callable[[str], Doc]) -> Doc:
             kept.append(token)
         n_merged += token.end - token.start - 1
     return _merge(doc, kept)
-
-
-def _multiword_tokens(doc: Doc) -> List[MultiwordToken]:
-    return [MultiwordToken(*token) for token in doc.user_data.get(MULTIWORD_TOKENS, ())]
 
 
 def _merge(doc: Doc, tokens: Sequence[MultiwordToken]) -> Doc:

@@ -6,7 +6,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from ..annotation_layers import NO_FEATS
-from .multiword_tokens import MULTIWORD_TOKENS, MultiwordToken
+from .multiword_tokens import MultiwordToken, keep_multiword_tokens
 
 
 class Sentence(NamedTuple):
@@ -35,10 +35,8 @@ def to_doc(sentence: Sentence, vocab: Vocab) -> Doc:
     vocab (Vocab): The doc's vocab.
     RETURNS (Doc): The doc.
     """
-    user_data = {MULTIWORD_TOKENS: [list(token) for token in sentence.multiword_tokens]}
-    return Doc(
+    doc = Doc(
         vocab,
-        user_data=user_data if sentence.multiword_tokens else None,
         words=sentence.words,
         spaces=sentence.spaces,
         tags=sentence.tags,
@@ -46,6 +44,8 @@ def to_doc(sentence: Sentence, vocab: Vocab) -> Doc:
         morphs=None if sentence.morphs is None else ["" if feats == NO_FEATS else feats for feats in sentence.morphs],
         sent_starts=[i == 0 for i in range(len(sentence.words))],
     )
+    keep_multiword_tokens(doc, sentence.multiword_tokens)
+    return doc
 
 
 def lines(text: str) -> List[str]:

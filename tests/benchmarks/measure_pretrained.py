@@ -23,6 +23,8 @@ from spacy_lstm_tagger.pipeline.loading import find_tagger, load_pipeline
 
 SENTENCES_PER_PARAGRAPH = 10
 HEADS = {"pos": "UPOS", "tag": "XPOS", "morph": "FEATS"}
+# Bands of confidence, by their lower bounds in percent.
+BANDS = [50, 60, 70, 80, 90, 95, 98, 100]
 
 
 def main() -> None:
@@ -39,9 +41,16 @@ def main() -> None:
         rows.append([name, *(f"{100 * scores[f'{head}_acc']:.2f}" for head in HEADS)])
     print(table(rows, header=["", *HEADS.values()], divider=True, aligns=("l", "r", "r", "r")))
 
-    print("Expected calibration error on every other sentence, where the temperatures were fitted to the rest")
-    rows = [[HEADS[head], *(f"{error:.4f}" for error in errors)] for head, errors in calibration(nlp, sentences)]
+    found = calibration(nlp, sentences)
+    print("On every other sentence, where the calibration was fitted to the rest: expected calibration error")
+    rows = [
+        [HEADS[head], *(f"{expected_calibration_error(*pair):.4f}" for pair in pairs)] for head, pairs in found.items()
+    ]
     print(table(rows, header=["", "uncalibrated", "calibrated"], divider=True, aligns=("l", "r", "r")))
+    print("and by bands of confidence: mean confidence → accuracy (words), in percent")
+    rows = [[HEADS[head], *describe_bands(*calibrated)] for head, (_, calibrated) in found.items()]
+    header = ["", *(f"{low} to {high}" for low, high in itertools.pairwise(BANDS))]
+    print(table(rows, header=header, divider=True, aligns=tuple("l" + "r" * len(BANDS))))
 
 
 def styles(nlp: Language, sentences: list[Doc]) -> Iterable[tuple[str, list[Example]]]:
@@ -78,24 +87,36 @@ def same_words(doc: Doc, change: Callable[[str], str]) -> Doc:
     )
 
 
-def calibration(nlp: Language, sentences: list[Doc]) -> Iterable[tuple[str, list[float]]]:
-    """Yield for each head the calibration error without calibration and with it."""
+def calibration(nlp: Language, sentences: list[Doc]) -> dict[str, list[tuple[numpy.ndarray, numpy.ndarray]]]:
+    """For each head, without calibration and with it: the words' confidences and whether their labels are right."""
     tagger = find_tagger(nlp)
     fitted_on, measured_on = (
         [Example(copy_words(nlp, doc, str), doc) for doc in itertools.islice(sentences, first, None, 2)]
         for first in (0, 1)
     )
-    errors: dict[str, list[float]] = {head: [] for head in HEADS if tagger.label_data.get(head)}
+    found: dict[str, list[tuple[numpy.ndarray, numpy.ndarray]]] = {
+        head: [] for head in HEADS if tagger.label_data.get(head)
+    }
     tagger.calibrate(fitted_on)
     for calibrations in ({}, tagger.calibrations):
         tagger.calibrations = calibrations
         probabilities = tagger.predict_proba([eg.predicted for eg in measured_on])
-        for head, values in errors.items():
+        for head, pairs in found.items():
             rows = numpy.concatenate([of_doc[head] for of_doc in probabilities])
             labels = numpy.asarray(tagger.label_data[head])[rows.argmax(axis=1)]
             gold = numpy.asarray([label_of(token, head) for eg in measured_on for token in eg.reference])
-            values.append(expected_calibration_error(rows.max(axis=1), labels == gold))
-    return errors.items()
+            pairs.append((rows.max(axis=1), labels == gold))
+    return found
+
+
+def describe_bands(confidence: numpy.ndarray, is_right: numpy.ndarray) -> Iterable[str]:
+    """Yield for each band its mean confidence, its accuracy and its number of words."""
+    for low, high in itertools.pairwise(BANDS):
+        band = (confidence >= low / 100) & ((confidence < high / 100) | (high == BANDS[-1]))
+        if band.any():
+            yield f"{100 * confidence[band].mean():.1f} → {100 * is_right[band].mean():.1f} ({band.sum():,})"
+        else:
+            yield "-"
 
 
 def label_of(token: Token, head: str) -> str:

@@ -14,7 +14,7 @@ import spacy
 from wasabi import msg
 
 from spacy_lstm_tagger.annotation_layers import NAMES
-from spacy_lstm_tagger.formats.multiword_tokens import MULTIWORD_TOKENS
+from spacy_lstm_tagger.formats.multiword_tokens import find_multiword_tokens
 from spacy_lstm_tagger.formats.raw_text import make_raw_example
 from spacy_lstm_tagger.formats.treebank import read_docs
 from spacy_lstm_tagger.pipeline.scorer import score_raw_text
@@ -35,7 +35,7 @@ def main() -> None:
             eg = make_raw_example(doc, nlp)
             eg.predicted = nlp(eg.predicted)
             examples.append(eg)
-            forms = {form for _, _, form, _ in doc.user_data.get(MULTIWORD_TOKENS, ())}
+            forms = {token.form for token in find_multiword_tokens(doc)}
             labels = {(token.idx, len(token)): token.pos_ for token in eg.predicted}
             for token in eg.reference:
                 if token.text in forms and (token.idx, len(token)) in labels:

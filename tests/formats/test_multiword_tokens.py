@@ -1,11 +1,14 @@
 """Multiword tokens: as the treebank's words, whole, and as the pipeline's tokenizer has them."""
 
+import warnings
+
 import pytest
 import spacy
 from spacy.scorer import Scorer
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
 from spacy.training.converters import conllu_to_docs
 
+from spacy_lstm_tagger.formats.multiword_tokens import find_multiword_tokens, merge_multiword_tokens
 from spacy_lstm_tagger.formats.raw_text import is_raw_text, make_raw_example
 from spacy_lstm_tagger.formats.treebank import create_treebank_v1, read_docs
 
@@ -157,3 +160,13 @@ def test_tokens_aligned_by_characters_are_as_many_as_spacy_aligns(path):
     nlp = spacy.blank("xx")
     examples = [make_raw_example(doc, nlp) for doc in read_docs(path, nlp.vocab)]
     assert Scorer.score_tokenization(examples)["token_f"] == 1.0
+
+
+def test_joined_docs_keep_their_multiword_tokens(path):
+    docs = list(read_docs(path, spacy.blank("fr").vocab))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        joined = Doc.from_docs([docs[1], docs[0]])
+    assert [token.form for token in find_multiword_tokens(joined)] == ["du", "au"]
+    assert merge_multiword_tokens(joined).text.split() == ["Bien", *WHOLE.replace(" .", ".").split()]
+    assert [token.form for token in find_multiword_tokens(joined[:6].as_doc(copy_user_data=True))] == ["du"]
