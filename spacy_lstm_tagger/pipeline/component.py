@@ -32,10 +32,9 @@ from .gold_labels import MISSING, check_labels, collect_annotations, collect_lab
 from .label_combinations import collect_combinations
 from .label_scheme import Labels, LabelScheme, TagMap, read_tag_map
 from .loss import rehearsal_gradient, tagging_loss
-from .prediction import Prediction, Scored, predict_labels, predict_probabilities, set_predictions
+from .prediction import Prediction, Scored, find_given, predict_labels, predict_probabilities, set_predictions
 from .probabilities import likeliest
 from .scorer import drop_score_weights, lstm_tagger_score
-from .token_attributes import get_attributes
 
 
 @Language.factory(
@@ -122,8 +121,9 @@ class LSTMTaggerPipe(TrainablePipe):
         vocab (Vocab): The shared vocabulary.
         model (Model[List[Doc], List[numpy.ndarray]]): A model of the architecture `spacy-lstm-tagger.LSTMTagger.v1`.
         name (str): The component's name in the pipeline.
-        overwrite (bool): Whether to replace labels that a doc already has. If they are kept, a token's other labels
-            are chosen among those that occur together with them in the training data.
+        overwrite (bool): Whether to replace the labels of a doc of which every word has some, from its tokenizer or
+            from another tagger. Labels of some words only, as a rule sets them, are kept in any case, and a token's
+            other labels are chosen among those that occur together with them in the training data.
         extend (bool): Whether to keep the features that a token already has, and add the predicted ones. Of two values
             of a feature, `overwrite` decides.
         scorer (Optional[Callable]): The scoring method.
@@ -360,9 +360,7 @@ class LSTMTaggerPipe(TrainablePipe):
         return super().score(examples, **kwargs)
 
     def _score(self, docs: Sequence[Doc]) -> Iterator[Scored]:
-        given = None
-        if docs and not self.cfg["overwrite"]:
-            given = get_attributes(docs, self.label_scheme.attributes)
+        given = find_given(docs, self.label_scheme, overwrite=self.cfg["overwrite"]) if docs else None
         for tokens, logits in score_tokens(self.model, docs):
             heads = self.label_scheme.split_heads(logits)
             # First, since it changes logits.

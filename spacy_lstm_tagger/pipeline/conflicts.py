@@ -93,14 +93,6 @@ def _warn_of_labels_set_before(tagger: Any, docs: Sequence[Doc]) -> None:
             f"overwrite = false keeps them. Set overwrite = true in [components.{tagger.name}]. {ADVICE}",
             stacklevel=2,
         )
-    # A tokenizer or another tagger labels all words, a rule some of them.
-    by_rule = [name for name, column in zip(names, is_set.T) if column.any() and not column.all()]
-    if tagger.cfg["overwrite"] and by_rule:
-        warnings.warn(
-            f"'{tagger.name}' overwrites {_join(by_rule)} of some words that had labels before. To keep them, set "
-            f"overwrite = false in [components.{tagger.name}].",
-            stacklevel=2,
-        )
 
 
 def _join(names: List[str]) -> str:

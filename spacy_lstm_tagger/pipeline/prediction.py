@@ -3,7 +3,7 @@
 from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
 
 import numpy
-from spacy.attrs import MORPH
+from spacy.attrs import IS_SPACE, MORPH
 from spacy.morphology import Morphology
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
@@ -102,24 +102,44 @@ def set_predictions(
     docs (Sequence[Doc]): The docs, at least one.
     predictions (Sequence[Prediction]): Their labels.
     scheme (LabelScheme): The labels.
-    overwrite (bool): Whether to replace labels that the docs have. A label that was not replaced has no confidence.
+    overwrite (bool): Whether to replace labels that the docs have, see `find_given`. A label that was not replaced has
+        no confidence.
     extend (bool): Whether features are added to those that a token has. Of two values of a feature the token gets the
         predicted one if `overwrite`, else it keeps its own.
     """
-    own = values = scheme.to_values(numpy.concatenate([prediction.labels for prediction in predictions]))
-    if not overwrite or extend:
+    own = scheme.to_values(numpy.concatenate([prediction.labels for prediction in predictions]))
+    given = find_given(docs, scheme, overwrite=overwrite)
+    values = numpy.where(given == 0, own, given)
+    if extend and MORPH in scheme.attributes:
+        column = scheme.attributes.index(MORPH)
         current = get_attributes(docs, scheme.attributes)
-        values = own.copy() if overwrite else numpy.where(current == 0, own, current)
-        if extend and MORPH in scheme.attributes:
-            column = scheme.attributes.index(MORPH)
-            layers = (current, own) if overwrite else (own, current)
-            values[:, column] = _merge_features(docs[0].vocab, *(layer[:, column] for layer in layers))
+        layers = (current, own) if overwrite else (own, current)
+        values[:, column] = _merge_features(docs[0].vocab, *(layer[:, column] for layer in layers))
     set_attributes(docs, scheme.attributes, values)
     confidences = [prediction.confidence for prediction in predictions if prediction.confidence is not None]
     if confidences:
         is_own = (values == own)[:, : len(scheme.labels)]
         by_head = numpy.where(is_own, numpy.concatenate(confidences), numpy.nan).T
         keep_confidence(docs, dict(zip(scheme.labels, by_head)))
+
+
+def find_given(docs: Sequence[Doc], scheme: LabelScheme, *, overwrite: bool) -> numpy.ndarray:
+    """Find the labels that tokens keep.
+
+    docs (Sequence[Doc]): The docs, at least one.
+    scheme (LabelScheme): The labels.
+    overwrite (bool): Whether a doc of which every word has a label loses them, as those of a tokenizer or of another
+        tagger. Labels of some words only, as a rule sets them, are kept in any case.
+    RETURNS (numpy.ndarray): The values of `scheme.attributes`, 0 where none is kept. uint64, shape
+        (n_tokens, n_attributes).
+    """
+    given = get_attributes(docs, scheme.attributes)
+    if overwrite and given.any():
+        for doc, rows in zip(docs, split(given, map(len, docs))):
+            is_word = doc.to_array(IS_SPACE) == 0
+            if rows[is_word].any(axis=1).all():
+                rows[:] = 0
+    return given
 
 
 def _merge_features(vocab: Vocab, first: numpy.ndarray, second: numpy.ndarray) -> numpy.ndarray:

@@ -151,6 +151,27 @@ def test_overwrite(overwrite):
     assert annotation(nlp(doc)) == (free if overwrite else given_)
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_labels_of_some_words_are_kept(overwrite):
+    nlp = make_pipeline(steps=20, overwrite=overwrite)
+    doc = Doc(nlp.vocab, words=["The", "dog", " ", "ate"])
+    doc[1].tag_ = "XX"
+    tagged = annotation(nlp(doc))
+    assert [tag for tag, _, _ in tagged] == [tagged[0][0], "XX", "_SP", tagged[3][0]]
+    assert tagged[0][0] in nlp.get_pipe("lstm_tagger").labels
+
+
+def test_labels_of_all_words_are_overwritten_doc_by_doc():
+    """Whether a doc keeps its labels does not depend on the others of the batch; whitespace is no word."""
+    nlp = make_pipeline(steps=20)
+    docs = [Doc(nlp.vocab, words=["The", " ", "dog"]) for _ in range(2)]
+    for doc in docs:
+        doc[0].tag_ = "XX"
+    docs[1][2].pos_ = "X"
+    some, every = nlp.pipe(docs)
+    assert some[0].tag_ == "XX" and every[0].tag_ != "XX" and every[2].pos_ != "X"
+
+
 def test_missing_labels_teach_nothing():
     """A word whose gold labels are missing leaves no gradient, so another value there cannot matter."""
     nlp = make_pipeline()

@@ -75,10 +75,9 @@ def test_tagger_that_changes_nothing_says_so_once(source: Language) -> None:
     assert warnings_of(lambda: nlp(Doc(nlp.vocab, **given))) == []
 
 
-def test_labels_of_some_words_that_are_overwritten_are_named(source: Language) -> None:
+def test_labels_of_some_words_are_kept_without_a_warning(source: Language) -> None:
     nlp = pipeline_with(source)
-    (message,) = warnings_of(lambda: nlp(Doc(nlp.vocab, words=["a", "b"], tags=["", "NN"])))
-    assert "overwrites XPOS of some words" in message and "overwrite = false" in message
+    assert warnings_of(lambda: nlp(Doc(nlp.vocab, words=["a", "b"], tags=["", "NN"]))) == []
 
 
 def test_labels_of_all_words_are_overwritten_without_a_warning(source: Language) -> None:
@@ -107,12 +106,3 @@ def test_docs_without_words_leave_the_check_to_later_ones(source: Language) -> N
     nlp.add_pipe("attribute_ruler").load_from_tag_map(TAG_MAP)
     assert warnings_of(lambda: list(nlp.pipe(["", "  "]))) == []
     assert len(warnings_of(lambda: nlp("chat"))) == 1
-
-
-def test_layers_are_named_where_upos_follows_from_tags() -> None:
-    nlp = spacy.blank("en")
-    nlp.add_pipe("lstm_tagger", config={"tag_map": {"NN": "NOUN"}})
-    sentence = {"words": ["a", "b"], "tags": ["NN", "NN"], "morphs": ["Number=Sing", "Number=Plur"]}
-    nlp.initialize(lambda: make_examples(nlp, [sentence]))
-    (message,) = warnings_of(lambda: nlp(Doc(nlp.vocab, words=["a", "b"], pos=["", "NOUN"])))
-    assert "overwrites UPOS of some words" in message

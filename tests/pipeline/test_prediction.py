@@ -74,7 +74,11 @@ def test_extend_adds_features_and_overwrite_decides_between_values(
     overwrite: bool, extend: bool, expected: str
 ) -> None:
     vocab = Vocab()
-    docs = [Doc(vocab, words=["a", "b"], morphs=["Case=Acc|Reading=カナ", ""]), Doc(vocab), Doc(vocab, words=["c"])]
+    docs = [
+        Doc(vocab, words=["a", "b"], morphs=["Case=Acc|Reading=カナ", "Number=Plur"]),
+        Doc(vocab),
+        Doc(vocab, words=["c"]),
+    ]
     scheme = LabelScheme(vocab, LABELS)
     predictions = [Prediction(numpy.array([[0, 0, 1]] * len(doc), dtype="int64").reshape(-1, 3), None) for doc in docs]
     set_predictions(docs, predictions, scheme, overwrite=overwrite, extend=extend)
