@@ -27,6 +27,8 @@ SHORT_BENCHMARKS = {
     "compare_with_spacy.py": "--max-steps 20 --repeat 1",
     "measure_speed.py": "--words 1000 --longest 1000",
     "measure_pretrained.py": "",
+    "measure_raw_text.py": "",
+    "measure_replaced.py": "",
     "measure_gpu.py": "--words 1000 --steps 2",
 }
 

@@ -22,8 +22,13 @@ def check_settings(config_path: Path, overrides: Mapping[str, Any]) -> None:
     """
     config = load_config(config_path, interpolate=False)
     known = _fill(config)
+    # A component that comes from another pipeline has that pipeline's settings.
+    sourced = tuple(
+        f"components.{name}." for name, component in config.get("components", {}).items() if "source" in component
+    )
     for name in [*_names(config), *overrides]:
-        _check_name(name, known, overrides)
+        if not name.startswith(sourced):
+            _check_name(name, known, overrides)
     filled = _fill(load_config(config_path, overrides=dict(overrides), interpolate=False))
     registry.resolve(filled.interpolate()["training"], schema=ConfigSchemaTraining)
 

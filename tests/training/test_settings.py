@@ -1,6 +1,8 @@
+from pathlib import Path
 from typing import Any, Dict
 
 import pytest
+from spacy.util import load_config
 from thinc.api import ConfigValidationError
 
 from spacy_lstm_tagger.training.settings import check_settings
@@ -45,6 +47,15 @@ def test_unknown_setting_that_is_like_none_says_where_they_are() -> None:
 )
 def test_settings_that_exist_are_allowed(settings: Dict[str, Any]) -> None:
     check_settings(FAST, settings)
+
+
+def test_component_of_another_pipeline_has_the_settings_of_that(trained_path: Path, tmp_path: Path) -> None:
+    config = load_config(FAST, interpolate=False)
+    config["components"]["lstm_tagger"] = {"source": str(trained_path), "replace_listeners": []}
+    config.to_disk(tmp_path / "sourced.cfg")
+    check_settings(tmp_path / "sourced.cfg", {})
+    with pytest.raises(ValueError, match="did you mean max_steps"):
+        check_settings(tmp_path / "sourced.cfg", {"training.max_step": 1})
 
 
 def test_values_that_are_not_valid_are_an_error() -> None:
