@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import traceback
@@ -17,6 +18,9 @@ from spacy.util import registry
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).parent.parent
+
+# A shell lets the processes that it runs in the background ignore Ctrl-C, which some tests send.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test asserts a time.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

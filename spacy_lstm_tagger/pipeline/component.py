@@ -360,7 +360,9 @@ class LSTMTaggerPipe(TrainablePipe):
         return super().score(examples, **kwargs)
 
     def _score(self, docs: Sequence[Doc]) -> Iterator[Scored]:
-        given = find_given(docs, self.label_scheme, overwrite=self.cfg["overwrite"]) if docs else None
+        given = None
+        if docs and self.label_scheme.attributes:
+            given = find_given(docs, self.label_scheme, overwrite=self.cfg["overwrite"])
         for tokens, logits in score_tokens(self.model, docs):
             heads = self.label_scheme.split_heads(logits)
             # First, since it changes logits.
