@@ -171,7 +171,7 @@ def test_bad_data_is_named_and_nothing_is_written(run_spacy, tmp_path, content, 
         (["--training.max_step", 10], "There is no setting training.max_step; did you mean max_steps?"),
         (["--lang", "xx_nope"], "xx_nope"),
         (["--gpu-id", 99], "99"),
-        (["--training.dropout", "a lot"], "dropout\tInput should be a valid number"),
+        (["--training.dropout", "a lot"], "training -> dropout\t"),
         (
             ["--components.lstm_tagger.model.dept", 2],
             "no setting components.lstm_tagger.model.dept; did you mean depth?",
@@ -193,7 +193,9 @@ def test_misspelt_setting_of_a_config_is_named(run_spacy, tmp_path):
     (tmp_path / "my.cfg").write_text(config)
     done = train(run_spacy, SAMPLE, tmp_path / "out", "--config", tmp_path / "my.cfg", check=False)
     assert done.returncode == 1
-    assert "There is no setting training.patiense; did you mean patience?" in done.stderr
+    # With the lowest version of spaCy it is spaCy's own error that names it.
+    ours, spacys = "There is no setting training.patiense; did you mean patience?", "training -> patiense"
+    assert ours in done.stderr or spacys in done.stdout
 
 
 def read_all(directory):
