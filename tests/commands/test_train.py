@@ -171,7 +171,7 @@ def test_bad_data_is_named_and_nothing_is_written(run_spacy, tmp_path, content, 
         (["--training.max_step", 10], "There is no setting training.max_step; did you mean max_steps?"),
         (["--lang", "xx_nope"], "xx_nope"),
         (["--gpu-id", 99], "99"),
-        (["--training.dropout", "a lot"], "training -> dropout\t"),
+        (["--training.dropout", "a lot"], "dropout\t"),
         (
             ["--components.lstm_tagger.model.dept", 2],
             "no setting components.lstm_tagger.model.dept; did you mean depth?",
