@@ -274,7 +274,8 @@ class LSTMTaggerPipe(TrainablePipe):
         """
         docs = list(docs)
         calibrations = self.calibrations if self.store_confidence else None
-        return predict_labels(docs, self._score(docs), self.label_scheme, calibrations)
+        given = find_given(docs, self.label_scheme, overwrite=self.cfg["overwrite"])
+        return predict_labels(docs, self._score(docs, given), self.label_scheme, calibrations, given)
 
     def set_annotations(self, docs: Iterable[Doc], predictions: Iterable[Prediction]) -> None:
         """Set the labels in docs.
@@ -310,7 +311,8 @@ class LSTMTaggerPipe(TrainablePipe):
         if isinstance(docs, (Doc, str)):
             raise TypeError(f"A list of docs was expected, as in predict_proba([doc])[0], not {type(docs).__name__}.")
         docs = list(docs)
-        return predict_probabilities(docs, self._score(docs), self.label_scheme, self.calibrations)
+        given = find_given(docs, self.label_scheme, overwrite=self.cfg["overwrite"])
+        return predict_probabilities(docs, self._score(docs, given), self.label_scheme, self.calibrations)
 
     def top_k(self, docs: Iterable[Doc], k: int = 5) -> List[Dict[str, List[List[Tuple[str, float]]]]]:
         """Find the likeliest labels of every token.
@@ -359,10 +361,7 @@ class LSTMTaggerPipe(TrainablePipe):
             self.calibrate(examples)
         return super().score(examples, **kwargs)
 
-    def _score(self, docs: Sequence[Doc]) -> Iterator[Scored]:
-        given = None
-        if docs and self.label_scheme.attributes:
-            given = find_given(docs, self.label_scheme, overwrite=self.cfg["overwrite"])
+    def _score(self, docs: Sequence[Doc], given: Optional[numpy.ndarray] = None) -> Iterator[Scored]:
         for tokens, logits in score_tokens(self.model, docs):
             heads = self.label_scheme.split_heads(logits)
             # First, since it changes logits.

@@ -35,10 +35,13 @@ class Prediction(NamedTuple):
         (n_tokens, n_heads).
     confidence (Optional[numpy.ndarray]): The labels' probabilities, if they are stored; NaN where there is none.
         float32, same shape.
+    given (Optional[numpy.ndarray]): What the tokens keep, see `find_given`, which the labels were chosen to fit; None
+        if no token keeps a label. uint64, shape (n_tokens, n_attributes).
     """
 
     labels: numpy.ndarray
-    confidence: Optional[numpy.ndarray]
+    confidence: Optional[numpy.ndarray] = None
+    given: Optional[numpy.ndarray] = None
 
 
 def predict_labels(
@@ -46,6 +49,7 @@ def predict_labels(
     scored: Iterable[Scored],
     scheme: LabelScheme,
     calibrations: Optional[Mapping[str, Calibration]],
+    given: Optional[numpy.ndarray],
 ) -> List[Prediction]:
     """Find the labels of docs.
 
@@ -53,6 +57,7 @@ def predict_labels(
     scored (Iterable[Scored]): Their tokens, without whitespace.
     scheme (LabelScheme): The labels.
     calibrations (Optional[Mapping[str, Calibration]]): Those of heads that have one; None for no confidences.
+    given (Optional[numpy.ndarray]): What all the tokens keep.
     RETURNS (List[Prediction]): The labels of each doc.
     """
     labels = numpy.full((sum(map(len, docs)), len(scheme.labels)), -1, dtype="int64")
@@ -62,8 +67,8 @@ def predict_labels(
         if calibrations is not None and confidence is not None:
             for head, (layer, of_head) in enumerate(zip(scheme.labels, logits)):
                 confidence[tokens, head] = calibrations.get(layer, Calibration()).confidence(of_head)
-    confidences = [None] * len(docs) if confidence is None else split(confidence, map(len, docs))
-    return [Prediction(*pair) for pair in zip(split(labels, map(len, docs)), confidences)]
+    columns = [[None] * len(docs) if rows is None else split(rows, map(len, docs)) for rows in (confidence, given)]
+    return [Prediction(*parts) for parts in zip(split(labels, map(len, docs)), *columns)]
 
 
 def predict_probabilities(
@@ -97,23 +102,26 @@ def set_predictions(
     overwrite: bool,
     extend: bool,
 ) -> None:
-    """Set labels and confidences in docs.
+    """Set labels and confidences in docs. A label that a token keeps has no confidence.
 
     docs (Sequence[Doc]): The docs, at least one.
     predictions (Sequence[Prediction]): Their labels.
     scheme (LabelScheme): The labels.
-    overwrite (bool): Whether to replace labels that the docs have, see `find_given`. A label that was not replaced has
-        no confidence.
+    overwrite (bool): Which of two values of a feature wins, see `extend`.
     extend (bool): Whether features are added to those that a token has. Of two values of a feature the token gets the
         predicted one if `overwrite`, else it keeps its own.
     """
-    own = scheme.to_values(numpy.concatenate([prediction.labels for prediction in predictions]))
-    given = find_given(docs, scheme, overwrite=overwrite)
-    values = numpy.where(given == 0, own, given)
+    own = values = scheme.to_values(numpy.concatenate([prediction.labels for prediction in predictions]))
+    if any(prediction.given is not None for prediction in predictions):
+        nothing = numpy.zeros_like(own)
+        kept = [nothing[: len(labels)] if given is None else given for labels, _, given in predictions]
+        given = numpy.concatenate(kept)
+        values = numpy.where(given == 0, own, given)
     if extend and MORPH in scheme.attributes:
         column = scheme.attributes.index(MORPH)
         current = get_attributes(docs, scheme.attributes)
         layers = (current, own) if overwrite else (own, current)
+        values = values.copy()
         values[:, column] = _merge_features(docs[0].vocab, *(layer[:, column] for layer in layers))
     set_attributes(docs, scheme.attributes, values)
     confidences = [prediction.confidence for prediction in predictions if prediction.confidence is not None]
@@ -123,23 +131,25 @@ def set_predictions(
         keep_confidence(docs, dict(zip(scheme.labels, by_head)))
 
 
-def find_given(docs: Sequence[Doc], scheme: LabelScheme, *, overwrite: bool) -> numpy.ndarray:
+def find_given(docs: Sequence[Doc], scheme: LabelScheme, *, overwrite: bool) -> Optional[numpy.ndarray]:
     """Find the labels that tokens keep.
 
-    docs (Sequence[Doc]): The docs, at least one.
+    docs (Sequence[Doc]): The docs.
     scheme (LabelScheme): The labels.
     overwrite (bool): Whether a doc of which every word has a label loses them, as those of a tokenizer or of another
         tagger. Labels of some words only, as a rule sets them, are kept in any case.
-    RETURNS (numpy.ndarray): The values of `scheme.attributes`, 0 where none is kept. uint64, shape
-        (n_tokens, n_attributes).
+    RETURNS (Optional[numpy.ndarray]): The values of `scheme.attributes`, 0 where none is kept. uint64, shape
+        (n_tokens, n_attributes). None if none is kept at all.
     """
+    if not docs or not scheme.attributes:
+        return None
     given = get_attributes(docs, scheme.attributes)
     if overwrite and given.any():
         for doc, rows in zip(docs, split(given, map(len, docs))):
             is_word = doc.to_array(IS_SPACE) == 0
             if rows[is_word].any(axis=1).all():
                 rows[:] = 0
-    return given
+    return given if given.any() else None
 
 
 def _merge_features(vocab: Vocab, first: numpy.ndarray, second: numpy.ndarray) -> numpy.ndarray:

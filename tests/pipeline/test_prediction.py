@@ -6,7 +6,8 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from spacy_lstm_tagger.pipeline.label_scheme import LabelScheme
-from spacy_lstm_tagger.pipeline.prediction import Prediction, set_predictions
+from spacy_lstm_tagger.pipeline.prediction import Prediction, find_given, set_predictions
+from spacy_lstm_tagger.ragged import split
 
 LABELS = {"tag": ["NN", "VB"], "pos": ["NOUN", "VERB"], "morph": ["_", "Number=Sing|Case=Nom"]}
 COMBINATIONS = [0, 1, 6]  # NN NOUN _, NN NOUN Number=Sing|Case=Nom, VB VERB _
@@ -80,7 +81,10 @@ def test_extend_adds_features_and_overwrite_decides_between_values(
         Doc(vocab, words=["c"]),
     ]
     scheme = LabelScheme(vocab, LABELS)
-    predictions = [Prediction(numpy.array([[0, 0, 1]] * len(doc), dtype="int64").reshape(-1, 3), None) for doc in docs]
+    given = split(find_given(docs, scheme, overwrite=overwrite), map(len, docs)) if not overwrite else [None] * 3
+    labels = [numpy.array([[0, 0, 1]] * len(doc), dtype="int64").reshape(-1, 3) for doc in docs]
+    predictions = [Prediction(rows, given=kept) for rows, kept in zip(labels, given)]
+    assert not overwrite or find_given(docs, scheme, overwrite=True) is None
     set_predictions(docs, predictions, scheme, overwrite=overwrite, extend=extend)
     assert str(docs[0][0].morph) == expected
     assert str(docs[2][0].morph) == "Case=Nom|Number=Sing"
