@@ -15,17 +15,19 @@ from spacy.util import ensure_path
 from spacy.vocab import Vocab
 
 from ..annotation_layers import UPOS_IDS
+from ..soft_labels import cut_out
 from .conllu import read_conllu
 from .multiword_tokens import merge_as_tokenized, merge_multiword_tokens
+from .parquet import read_parquet
 from .raw_text import make_raw_example
 from .sentence import lines, to_doc
 from .word_tag_pairs import is_pair, read_json, read_jsonl, read_text, read_tsv
 
-SUFFIXES = (".conllu", ".spacy", ".txt", ".tsv", ".json", ".jsonl")
+SUFFIXES = (".conllu", ".spacy", ".parquet", ".txt", ".tsv", ".json", ".jsonl")
 # Files that lie beside data, such as LICENSE.txt.
 NO_DATA = ("license", "licence", "readme", "copying", "notice", "changelog", "contributing")
-# DocBin is compressed. The first header is not printable, the other two are not UTF-8.
-ZLIB_HEADERS = (b"\x78\x01", b"\x78\x9c", b"\x78\xda")
+# How formats begin that are not text. DocBin is compressed: its first header is not printable, the rest is not UTF-8.
+HEADERS = {b"\x78\x01": "spacy", b"\x78\x9c": "spacy", b"\x78\xda": "spacy", b"PAR1": "parquet"}
 UPOS_VALUES = set(UPOS_IDS.values())
 MULTIWORD = ("both", "split", "whole")
 
@@ -59,12 +61,14 @@ def create_treebank_v1(
         raise ValueError(Errors.E913)
     if multiword not in MULTIWORD:
         raise ValueError(f"multiword must be one of {', '.join(MULTIWORD)}, not {multiword!r}.")
-    corpus = Corpus(path, gold_preproc=gold_preproc, max_length=max_length, augmenter=augmenter or dont_augment)
+    corpus = Corpus(path, max_length=max_length, augmenter=augmenter or dont_augment)
 
     def read(nlp: Language) -> Iterator[Example]:
-        make_examples = corpus.make_examples_gold_preproc if gold_preproc else corpus.make_examples
         for doc in itertools.islice(read_docs(path, nlp.vocab, format), limit or None):
-            for eg in make_examples(nlp, _vary(doc, nlp, multiword, gold_preproc)):
+            docs: Iterable[Doc] = _vary(doc, nlp, multiword, gold_preproc)
+            if gold_preproc or 0 < max_length <= len(doc):
+                docs = itertools.chain.from_iterable(map(_split, docs))
+            for eg in _keep_tokens(nlp, docs) if gold_preproc else corpus.make_examples(nlp, docs):
                 yield from corpus.augmenter(nlp, eg)
             if raw_text:
                 yield make_raw_example(doc, nlp)
@@ -78,6 +82,18 @@ def _vary(doc: Doc, nlp: Language, multiword: str, gold_preproc: bool) -> List[D
         return [merge_multiword_tokens(doc) if multiword == "whole" else doc]
     merged = merge_as_tokenized(doc, nlp.make_doc)
     return [doc, merged] if gold_preproc and merged is not doc else [merged]
+
+
+def _split(doc: Doc) -> List[Doc]:
+    """The sentences of a doc, with what spaCy's way to split one leaves behind: their soft labels."""
+    sentences = list(doc.sents) if doc.has_annotation("SENT_START") else []
+    return [cut_out(sentence) for sentence in sentences] if len(sentences) > 1 else [doc]
+
+
+def _keep_tokens(nlp: Language, docs: Iterable[Doc]) -> Iterator[Example]:
+    for doc in filter(len, docs):
+        words, spaces = [token.text for token in doc], [bool(token.whitespace_) for token in doc]
+        yield Example(Doc(nlp.vocab, words, spaces), doc)
 
 
 def read_docs(path: Path, vocab: Vocab, format: Optional[str] = None) -> Iterator[Doc]:
@@ -98,6 +114,8 @@ def read_docs(path: Path, vocab: Vocab, format: Optional[str] = None) -> Iterato
         file_format = format or detect_format(data, file)
         if file_format == "spacy":
             docs = _read_doc_bin(data, file, vocab)
+        elif file_format == "parquet":
+            docs = read_parquet(file, vocab)
         else:
             docs = (to_doc(sentence, vocab) for sentence in FORMATS[file_format](_decode(data, file), file))
         for doc in docs:
@@ -138,8 +156,9 @@ def detect_format(data: bytes, file: Path) -> str:
     file (Path): The file's name, for errors.
     RETURNS (str): One of `FORMATS`. Raises a ValueError if it is none of them.
     """
-    if data[:2] in ZLIB_HEADERS:
-        return "spacy"
+    for header, name in HEADERS.items():
+        if data.startswith(header):
+            return name
     text = _decode(data, file)
     if not text.strip():
         raise ValueError(f"{file} is empty: it holds no annotated sentence.")
@@ -161,10 +180,11 @@ def detect_format(data: bytes, file: Path) -> str:
     )
 
 
-# The reader of each format. spaCy's own is not text, and `read_docs` reads it.
+# The reader of each format. Two are not text, and `read_docs` reads them.
 FORMATS: Dict[str, Any] = {
     "conllu": read_conllu,
     "spacy": None,
+    "parquet": None,
     "text": read_text,
     "tsv": read_tsv,
     "json": read_json,

@@ -28,7 +28,7 @@ from .calibration import Calibration, fit_calibrations
 from .confidence import register_confidence
 from .conflicts import warn_of_conflicts
 from .credits import add_credits
-from .gold_labels import MISSING, check_labels, collect_annotations, collect_labels, gold_targets
+from .gold_labels import MISSING, check_labels, collect_annotations, collect_labels, gold_targets, soft_targets
 from .label_combinations import collect_combinations
 from .label_scheme import Labels, LabelScheme, TagMap, read_tag_map
 from .loss import rehearsal_gradient, tagging_loss
@@ -383,8 +383,9 @@ class LSTMTaggerPipe(TrainablePipe):
         targets = gold_targets(examples, self.label_scheme.labels, self.cfg["neg_prefix"])
         for layer in self._empty_layers & set(targets):
             targets[layer] = numpy.full_like(targets[layer], MISSING)
+        soft = soft_targets(examples, self.label_scheme.labels)
         logits = numpy.concatenate(scores)
-        loss, gradient = tagging_loss(logits, targets, self.label_scheme, self.cfg["label_smoothing"])
+        loss, gradient = tagging_loss(logits, targets, soft, self.label_scheme, self.cfg["label_smoothing"])
         if numpy.isnan(loss):
             raise ValueError(Errors.E910.format(name=self.name))
         return loss, split(gradient, map(len, scores))

@@ -1,6 +1,6 @@
 """The labels of training data: which there are, and the right one of each token."""
 
-from typing import Dict, Iterable, Mapping, Sequence, Set, Tuple
+from typing import Dict, Iterable, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
 import numpy
 from spacy.attrs import IS_SPACE, ORTH
@@ -8,6 +8,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..annotation_layers import LAYERS, NAMES, NO_FEATS, Annotation
+from ..soft_labels import NO_LABEL, find_soft_labels
 from .label_scheme import Labels, label_values
 
 # The target of a token without a label. A lower one, MISSING - 1 - index, is a label that is wrong.
@@ -15,6 +16,17 @@ MISSING = -1
 
 # Labels in an error, of each layer.
 MOST_NAMED = 10
+
+
+class SoftTargets(NamedTuple):
+    """The probabilities of the labels of some tokens.
+
+    tokens (numpy.ndarray): The tokens' places among all of a batch, shape (n_tokens,).
+    probabilities (numpy.ndarray): float32, shape (n_tokens, n_labels); rows sum to 1.
+    """
+
+    tokens: numpy.ndarray
+    probabilities: numpy.ndarray
 
 
 def collect_annotations(docs: Iterable[Doc]) -> Set[Annotation]:
@@ -91,6 +103,53 @@ def gold_targets(
         mapped = [index.get(value, MISSING) for value in distinct.tolist()]
         targets[layer] = numpy.asarray(mapped, dtype="int64")[inverse]
     return targets
+
+
+def soft_targets(examples: Sequence[Example], labels: Mapping[str, Sequence[str]]) -> Dict[str, SoftTargets]:
+    """Find the probabilities of the tokens that have soft labels.
+
+    examples (Sequence[Example]): The examples. Soft labels are those of the gold tokens; a predicted token has those
+        of the one that it is aligned with.
+    labels (Mapping[str, Sequence[str]]): The labels of each layer. Soft labels that are not among them are left out.
+    RETURNS (Dict[str, SoftTargets]): For each layer that has any.
+    """
+    index = {layer: {name: i for i, name in enumerate(names)} for layer, names in labels.items()}
+    found: Dict[str, List[SoftTargets]] = {}
+    start = 0
+    for eg in examples:
+        of_doc = find_soft_labels(eg.reference)
+        tokens, gold_tokens = _one_to_one(eg) if of_doc else (numpy.empty(0, int), numpy.empty(0, int))
+        for layer, (names, indices, probabilities) in of_doc.items():
+            if layer not in labels:
+                continue
+            columns = numpy.asarray([*(index[layer].get(name, NO_LABEL) for name in names), NO_LABEL])
+            dense = _spread(columns[indices[gold_tokens]], probabilities[gold_tokens], len(labels[layer]))
+            (rows,) = numpy.nonzero(dense.any(axis=1))
+            found.setdefault(layer, []).append(SoftTargets(start + tokens[rows], dense[rows]))
+        start += len(eg.predicted)
+    return {layer: SoftTargets(*map(numpy.concatenate, zip(*parts))) for layer, parts in found.items()}
+
+
+def _one_to_one(eg: Example) -> Tuple[numpy.ndarray, numpy.ndarray]:
+    """The predicted tokens that are aligned with one gold token, and these."""
+    alignment = eg.alignment.x2y
+    (tokens,) = numpy.nonzero(alignment.lengths == 1)
+    ends = numpy.cumsum(alignment.lengths)
+    return tokens, alignment.data[ends[tokens] - 1]
+
+
+def _spread(labels: numpy.ndarray, probabilities: numpy.ndarray, n_labels: int) -> numpy.ndarray:
+    """The probability of every label, where what the given ones leave is shared by the others. Rows of tokens that have
+    none are 0."""
+    dense = numpy.zeros((len(labels), n_labels), dtype="float32")
+    token, rank = numpy.nonzero((labels != NO_LABEL) & (probabilities > 0))
+    numpy.add.at(dense, (token, labels[token, rank]), probabilities[token, rank])
+    is_given = dense > 0
+    n_others = n_labels - is_given.sum(axis=1, keepdims=True)
+    rest = numpy.maximum(0.0, 1.0 - dense.sum(axis=1, keepdims=True))
+    dense += numpy.where(is_given, 0.0, rest / numpy.maximum(1, n_others))
+    dense[~is_given.any(axis=1)] = 0.0
+    return dense / numpy.maximum(dense.sum(axis=1, keepdims=True), numpy.finfo("float32").tiny)
 
 
 def _list(names: Sequence[str]) -> str:

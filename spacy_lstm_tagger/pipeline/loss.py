@@ -1,21 +1,26 @@
 """The losses of training, with their gradients."""
 
-from typing import Mapping, Tuple
+from typing import Mapping, Optional, Tuple
 
 import numpy
 
-from .gold_labels import MISSING
+from .gold_labels import MISSING, SoftTargets
 from .label_scheme import LabelScheme
-from .probabilities import log_sum_exp, softmax
+from .probabilities import log_softmax, log_sum_exp, softmax
 
 
 def tagging_loss(
-    logits: numpy.ndarray, targets: Mapping[str, numpy.ndarray], scheme: LabelScheme, label_smoothing: float
+    logits: numpy.ndarray,
+    targets: Mapping[str, numpy.ndarray],
+    soft: Mapping[str, SoftTargets],
+    scheme: LabelScheme,
+    label_smoothing: float,
 ) -> Tuple[float, numpy.ndarray]:
     """Compute the loss of all heads: summed over heads, averaged over the network's members and samples.
 
     logits (numpy.ndarray): The logits of heads, members and samples side by side, float32, shape (n_tokens, n_columns).
     targets (Mapping[str, numpy.ndarray]): As `gold_labels.gold_targets` returns them.
+    soft (Mapping[str, SoftTargets]): As `gold_labels.soft_targets` returns them.
     scheme (LabelScheme): The labels of the columns.
     label_smoothing (float): As for `negative_log_likelihood`.
     RETURNS (Tuple[float, numpy.ndarray]): The loss in nats, and its gradient with respect to the logits.
@@ -25,7 +30,7 @@ def tagging_loss(
     gradients = []
     for heads in members:
         for layer, head in zip(scheme.labels, heads):
-            head_loss, gradient = negative_log_likelihood(head, targets[layer], label_smoothing)
+            head_loss, gradient = negative_log_likelihood(head, targets[layer], label_smoothing, soft.get(layer))
             loss += head_loss / len(members)
             gradients.append(gradient / len(members))
     return loss, numpy.concatenate(gradients, axis=1)
@@ -50,7 +55,10 @@ def rehearsal_gradient(logits: numpy.ndarray, tutor_logits: numpy.ndarray, schem
 
 
 def negative_log_likelihood(
-    logits: numpy.ndarray, targets: numpy.ndarray, label_smoothing: float = 0.0
+    logits: numpy.ndarray,
+    targets: numpy.ndarray,
+    label_smoothing: float = 0.0,
+    soft: Optional[SoftTargets] = None,
 ) -> Tuple[float, numpy.ndarray]:
     """Compute the mean loss over the tokens whose label is known, and its gradient.
 
@@ -60,12 +68,22 @@ def negative_log_likelihood(
     logits (numpy.ndarray): float32, shape (n_tokens, n_labels).
     targets (numpy.ndarray): As `gold_labels.gold_targets` returns them, shape (n_tokens,).
     label_smoothing (float): Probability that the other labels share in the target.
+    soft (Optional[SoftTargets]): Targets of some tokens, in the place of those in `targets`. Their loss is the
+        cross-entropy.
     RETURNS (Tuple[float, numpy.ndarray]): The loss in nats, without smoothing, and its gradient with respect to the
         logits, with it.
     """
     n_labels = logits.shape[1]
     gradient = numpy.zeros_like(logits)
     loss = 0.0
+    n_soft = 0
+    if soft is not None:
+        n_soft = len(soft.tokens)
+        scores = logits[soft.tokens]
+        gradient[soft.tokens] = softmax(scores) - soft.probabilities
+        loss -= float((log_softmax(scores) * soft.probabilities).sum())
+        targets = targets.copy()
+        targets[soft.tokens] = MISSING
 
     right = numpy.flatnonzero(targets >= 0)
     if len(right):
@@ -83,5 +101,5 @@ def negative_log_likelihood(
         gradient[wrong] = softmax(scores) - softmax(scores_of_others)
         loss += float((log_sum_exp(scores) - log_sum_exp(scores_of_others)).sum())
 
-    n_known = max(1, len(right) + len(wrong))
+    n_known = max(1, n_soft + len(right) + len(wrong))
     return loss / n_known, gradient / n_known
