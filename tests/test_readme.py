@@ -29,6 +29,7 @@ SHORT_BENCHMARKS = {
     "measure_pretrained.py": "",
     "measure_raw_text.py": "",
     "measure_replaced.py": "",
+    "measure_verbs.py": "",
     "measure_gpu.py": "--words 1000 --steps 2",
 }
 

@@ -9,9 +9,8 @@ A row is a sentence. Its columns, of which all but `words` may be missing or nul
   `label` and `probability`
 """
 
-from itertools import repeat
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Optional
+from typing import Any, Iterator, Optional
 
 import numpy
 from spacy.tokens import Doc
@@ -22,7 +21,6 @@ from ..soft_labels import NO_LABEL, SoftLabels, keep_soft_labels, normalize
 from .sentence import Sentence, to_doc
 
 ROWS_AT_ONCE = 5_000
-SPACES = "spaces"
 SOFT = {layer: f"{layer}_soft" for layer in LAYERS}
 
 
@@ -35,7 +33,8 @@ def read_parquet(file: Path, vocab: Vocab) -> Iterator[Doc]:
         ImportError if pyarrow is not installed.
     """
     try:
-        from pyarrow.parquet import ParquetFile  # noqa: PLC0415 -- an extra
+        from pyarrow import ArrowException  # noqa: PLC0415 -- an extra
+        from pyarrow.parquet import ParquetFile  # noqa: PLC0415
     except ImportError as error:
         raise ImportError(f"{file} is read with pyarrow: pip install 'spacy-lstm-tagger[parquet]'.") from error
     number = 0
@@ -44,47 +43,61 @@ def read_parquet(file: Path, vocab: Vocab) -> Iterator[Doc]:
             for doc in _read_rows(batch, vocab):
                 number += 1
                 yield doc
-    except (ValueError, TypeError, OSError) as error:  # what pyarrow makes of damaged data, too
+    except (ArrowException, ValueError, TypeError, OSError) as error:
         raise ValueError(f"{file}, row {number + 1}: {error}") from error
 
 
 def _read_rows(batch: Any, vocab: Vocab) -> Iterator[Doc]:
     """Make docs of a `pyarrow.RecordBatch`."""
-    names = batch.schema.names
-    if "words" not in names:
-        raise ValueError(f"a column 'words' was expected beside {', '.join(names)}")
-    rows = {name: batch.column(name).to_pylist() for name in ("words", SPACES, *LAYERS) if name in names}
-    soft = {layer: _read_soft_labels(batch.column(name), layer, vocab) for layer, name in SOFT.items() if name in names}
-    for row in zip(*rows.values(), *soft.values()):
-        columns = dict(zip([*rows, *(SOFT[layer] for layer in soft)], row))
-        words = columns["words"]
+    import pyarrow  # noqa: PLC0415 -- an extra
+
+    label = pyarrow.struct([("label", pyarrow.string()), ("probability", pyarrow.float32())])
+    types = {
+        "words": pyarrow.list_(pyarrow.string()),
+        "spaces": pyarrow.list_(pyarrow.bool_()),
+        **dict.fromkeys(LAYERS, pyarrow.list_(pyarrow.string())),
+        **dict.fromkeys(SOFT.values(), pyarrow.list_(pyarrow.list_(label))),
+    }
+    if "words" not in batch.schema.names:
+        raise ValueError(f"a column 'words' was expected beside {', '.join(batch.schema.names)}")
+    columns = {name: batch.column(name).cast(types[name]) for name in types if name in batch.schema.names}
+    soft = {
+        layer: _read_soft_labels(columns.pop(name), layer, vocab) for layer, name in SOFT.items() if name in columns
+    }
+    rows = [column.to_pylist() for column in columns.values()]
+    for row, *soft_labels in zip(zip(*rows), *soft.values()):
+        values = dict(zip(columns, row))
+        words = values["words"]
         if not words or not all(words):
             raise ValueError(f"a sentence needs words, and none of them may be empty: {words!r:.80}")
-        for name in rows:
-            if columns[name] is not None and len(columns[name]) != len(words):
-                raise ValueError(f"{len(words)} words, but {len(columns[name])} {name!r}")
-        tags, pos, morphs = (columns.get(name) and [label or "" for label in columns[name]] for name in LAYERS)
-        doc = to_doc(Sentence(words, columns.get(SPACES), tags, pos, morphs), vocab)
-        keep_soft_labels(doc, {layer: columns[SOFT[layer]] for layer in soft if columns[SOFT[layer]] is not None})
+        for name, of_words in values.items():
+            if of_words is not None and len(of_words) != len(words):
+                raise ValueError(f"{len(words)} words, but {len(of_words)} {name!r}")
+        tags, pos, morphs = (values.get(layer) and [name or "" for name in values[layer]] for layer in LAYERS)
+        doc = to_doc(Sentence(words, values.get("spaces"), tags, pos, morphs), vocab)
+        keep_soft_labels(doc, {layer: labels for layer, labels in zip(soft, soft_labels) if labels is not None})
         yield doc
 
 
-def _read_soft_labels(column: Any, layer: str, vocab: Vocab) -> Iterable[Optional[SoftLabels]]:
+def _read_soft_labels(column: Any, layer: str, vocab: Vocab) -> Iterator[Optional[SoftLabels]]:
     """The soft labels of each row, None for one that is null, from a `pyarrow.ListArray`. They share their names."""
     tokens = column.flatten()
     labels = tokens.flatten()
-    if not len(labels):
-        return repeat(None, len(column))
     encoded = labels.field("label").dictionary_encode()
     names = [normalize(vocab, layer, name) for name in encoded.dictionary.to_pylist()]
-    lengths = tokens.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    lengths = _lengths(tokens)
     token = numpy.repeat(numpy.arange(len(tokens)), lengths)
     rank = numpy.arange(len(labels)) - numpy.repeat(numpy.cumsum(lengths) - lengths, lengths)
-    indices = numpy.full((len(tokens), lengths.max()), NO_LABEL, dtype="int32")
+    indices = numpy.full((len(tokens), lengths.max(initial=0)), NO_LABEL, dtype="int32")
     probabilities = numpy.zeros(indices.shape, dtype="float32")
-    indices[token, rank] = encoded.indices.to_numpy(zero_copy_only=False)
+    indices[token, rank] = encoded.indices.fill_null(NO_LABEL).to_numpy()
     probabilities[token, rank] = labels.field("probability").to_numpy(zero_copy_only=False)
-    ends = numpy.cumsum(column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False))
-    parts = [slice(start, end) for start, end in zip([0, *ends[:-1].tolist()], ends.tolist())]
-    is_null = column.is_null().to_pylist()
-    return [None if null else SoftLabels(names, indices[i], probabilities[i]) for null, i in zip(is_null, parts)]
+    end = 0
+    for length, is_null in zip(_lengths(column).tolist(), column.is_null().to_pylist()):
+        row = slice(end, end + length)
+        end = row.stop
+        yield None if is_null else SoftLabels(names, indices[row], probabilities[row])
+
+
+def _lengths(lists: Any) -> numpy.ndarray:
+    return lists.value_lengths().fill_null(0).to_numpy()

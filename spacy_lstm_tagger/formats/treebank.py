@@ -23,7 +23,9 @@ from .raw_text import make_raw_example
 from .sentence import lines, to_doc
 from .word_tag_pairs import is_pair, read_json, read_jsonl, read_text, read_tsv
 
-SUFFIXES = (".conllu", ".spacy", ".parquet", ".txt", ".tsv", ".json", ".jsonl")
+# In the directory of a treebank, these can be something else, such as its text.
+PERHAPS_NO_DATA = (".txt", ".tsv", ".json", ".jsonl")
+SUFFIXES = (".conllu", ".spacy", ".parquet", *PERHAPS_NO_DATA)
 # Files that lie beside data, such as LICENSE.txt.
 NO_DATA = ("license", "licence", "readme", "copying", "notice", "changelog", "contributing")
 # How formats begin that are not text. DocBin is compressed: its first header is not printable, the rest is not UTF-8.
@@ -99,7 +101,7 @@ def _keep_tokens(nlp: Language, docs: Iterable[Doc]) -> Iterator[Example]:
 def read_docs(path: Path, vocab: Vocab, format: Optional[str] = None) -> Iterator[Doc]:
     """Read annotated sentences.
 
-    path (Path): A file, or a directory of them. Where that has .conllu files, the others are not read.
+    path (Path): A file, or a directory of them. Where that has .conllu files, text in other formats is not read.
     vocab (Vocab): The docs' vocab.
     format (Optional[str]): One of `FORMATS`. None: detected from the content.
     YIELDS (Doc): A sentence, or a doc of the file if its format is spaCy's own. Raises a ValueError that names file
@@ -146,7 +148,8 @@ def _find_files(directory: Path) -> List[Path]:
         for file in directory.rglob("*")
         if file.suffix in SUFFIXES and file.stem.lower() not in NO_DATA and file.is_file()
     )
-    return [file for file in files if file.suffix == ".conllu"] or files
+    has_conllu = any(file.suffix == ".conllu" for file in files)
+    return [file for file in files if file.suffix not in PERHAPS_NO_DATA] if has_conllu else files
 
 
 def detect_format(data: bytes, file: Path) -> str:

@@ -2,10 +2,12 @@ import json
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
+import pyarrow
 import pytest
 import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow.parquet import write_table
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
@@ -33,6 +35,12 @@ def doc_bin(docs: List[Doc]) -> bytes:
     return DocBin(attrs=["ORTH", "TAG", "POS", "MORPH", "SENT_START", "SPACY"], docs=docs).to_bytes()
 
 
+def parquet(columns: Dict[str, Any]) -> bytes:
+    sink = pyarrow.BufferOutputStream()
+    write_table(pyarrow.table(columns), sink)
+    return bytes(sink.getvalue())
+
+
 def make_docs() -> List[Doc]:
     return [
         Doc(NLP.vocab, words=words, tags=tags, sent_starts=[True] + [False] * (len(words) - 1))
@@ -49,6 +57,7 @@ CONLLU_ROWS = [
 FORMS: Dict[str, Any] = {
     "conllu": ("conllu", lines(*(line for rows in CONLLU_ROWS for line in ["# text = ?", *rows, ""]))),
     "spacy": ("spacy", doc_bin(make_docs())),
+    "parquet": ("parquet", parquet({"words": WORDS, "tag": TAGS})),
     "text": ("text", lines(*(" ".join(map("/".join, zip(*pair))) for pair in SENTENCES))),
     "tsv": ("tsv", lines(*(line for pair in SENTENCES for line in [*map("\t".join, zip(*pair)), ""]))),
     "json": ("json", json.dumps(SENTENCES).encode()),
@@ -90,7 +99,7 @@ def test_form_can_be_named(form: str, write: Any) -> None:
     assert read(write(content), format) == SENTENCES
 
 
-@pytest.mark.parametrize("form", [form for form in FORMS if form != "spacy"])
+@pytest.mark.parametrize("form", [form for form in FORMS if form not in ("spacy", "parquet")])
 @pytest.mark.parametrize(
     "change",
     [
@@ -241,7 +250,7 @@ GOOD_ROW = row("1", "The", "DET", "DT")
     "content, format, message",
     [
         # None of the forms.
-        ("The dog ate the apple.\n", None, r"in none of the forms .*conllu, spacy, text.*'The dog ate.*--format"),
+        ("The dog ate the apple.\n", None, r"in none of the forms .*spacy, parquet, text.*'The dog ate.*--format"),
         ("The/DT dog ate/VBD\n", None, "in none of the forms"),
         ("a\tb\tc\n", None, "in none of the forms"),
         ('{"words": ["The"]}', None, "in none of the forms"),
@@ -313,7 +322,9 @@ def test_error_names_file_and_place(content: Any, format: Optional[str], message
 
 
 def test_error_of_an_unknown_format_names_the_formats(write: Any) -> None:
-    with pytest.raises(ValueError, match=r"Unknown format 'conll'\. Use one of: conllu, spacy, text, tsv, json, jsonl"):
+    with pytest.raises(
+        ValueError, match=r"Unknown format 'conll'\. Use one of: conllu, spacy, parquet, text, tsv, json, jsonl"
+    ):
         list(read_docs(write(FORMS["conllu"][1]), NLP.vocab, "conll"))
 
 
@@ -335,10 +346,11 @@ def test_directory_is_read_file_by_file_in_order(write: Any, tmp_path: Path) -> 
     assert read(tmp_path) == [(["a"], ["A"]), (["b"], ["B"]), (["c"], ["C"])]
 
 
-def test_directory_with_conllu_is_read_as_that_alone(write: Any, tmp_path: Path) -> None:
+def test_text_beside_conllu_is_not_read(write: Any, tmp_path: Path) -> None:
     write(lines(row("1", "c", xpos="C")), "c.conllu")
+    write(parquet({"words": [["d"]], "tag": [["D"]]}), "d.parquet")
     write("How this was made.", "notes.txt")
-    assert read(tmp_path) == [(["c"], ["C"])]
+    assert read(tmp_path) == [(["c"], ["C"]), (["d"], ["D"])]
 
 
 @pytest.mark.parametrize("part, name", [("train", "x-ud-train.conllu"), ("dev", "x-ud-dev.conllu"), ("test", None)])
