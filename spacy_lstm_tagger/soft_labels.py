@@ -56,7 +56,7 @@ def set_soft_labels(doc: Doc, layers: Mapping[str, Sequence[Sequence[Tuple[str, 
     for layer, tokens in layers.items():
         if layer not in LAYERS:
             raise ValueError(f"Soft labels can be those of {', '.join(LAYERS)}, not of {layer!r}.")
-        names = {name: i for i, name in enumerate({name for token in tokens for name, _ in token})}
+        names = {name: i for i, name in enumerate(dict.fromkeys(name for token in tokens for name, _ in token))}
         shape = len(tokens), max(map(len, tokens), default=0)
         indices = numpy.full(shape, NO_LABEL, dtype="int32")
         probabilities = numpy.zeros(shape, dtype="float32")
@@ -106,7 +106,9 @@ def _check(doc: Doc, layer: str, labels: SoftLabels) -> None:
     names, indices, probabilities = labels
     if len(indices) != len(doc):
         raise ValueError(f"the doc has {len(doc)} tokens, but {len(indices)} have soft labels of {layer!r}")
-    unknown = sorted(set(names) - set(UPOS)) if layer == "pos" else []
+    # The names may be those of many docs.
+    used = {names[i] for i in numpy.unique(indices[indices != NO_LABEL]).tolist()} if layer == "pos" else set()
+    unknown = sorted(used - set(UPOS))
     if unknown:
         raise ValueError(f"{unknown[0]!r:.20} is not a UPOS tag. Use: {', '.join(UPOS)}.")
     is_valid = (probabilities >= 0).all(axis=1) & (probabilities.sum(axis=1) <= 1 + TOLERANCE)

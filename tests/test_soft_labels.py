@@ -115,6 +115,10 @@ def test_parquet_columns_may_be_missing_or_null(tmp_path):
         ({"words": [["It"]], "pos_soft": [[[{"label": "X"}]]]}, "row 1: .*nan"),
         ({"words": [["It"]], "pos_soft": [["PRON"]]}, "row 1: "),
         ({"words": [["It"]], "pos_soft": [[[{"label": "it", "probability": 1.0}]]]}, "row 1: 'it' is not a UPOS tag"),
+        (
+            {"words": [["It"]] * 2, "pos_soft": [[[{"label": name, "probability": 1.0}]] for name in ("PRON", "it")]},
+            "row 2: 'it' is not a UPOS tag",
+        ),
         ({"words": [["It"]], "pos_soft": [[[{"label": "X", "probability": 1.2}]]]}, "row 1: .*sum up to more than 1"),
     ],
 )

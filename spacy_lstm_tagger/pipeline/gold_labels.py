@@ -118,10 +118,10 @@ def soft_targets(examples: Sequence[Example], labels: Mapping[str, Sequence[str]
     start = 0
     for eg in examples:
         of_doc = find_soft_labels(eg.reference)
-        tokens, gold_tokens = _one_to_one(eg) if of_doc else (numpy.empty(0, int), numpy.empty(0, int))
-        for layer, (names, indices, probabilities) in of_doc.items():
-            if layer not in labels:
-                continue
+        if of_doc:
+            tokens, gold_tokens = _one_to_one(eg)
+        for layer in set(of_doc) & set(labels):
+            names, indices, probabilities = of_doc[layer]
             columns = numpy.asarray([*(index[layer].get(name, NO_LABEL) for name in names), NO_LABEL])
             dense = _spread(columns[indices[gold_tokens]], probabilities[gold_tokens], len(labels[layer]))
             (rows,) = numpy.nonzero(dense.any(axis=1))
@@ -132,6 +132,8 @@ def soft_targets(examples: Sequence[Example], labels: Mapping[str, Sequence[str]
 
 def _one_to_one(eg: Example) -> Tuple[numpy.ndarray, numpy.ndarray]:
     """The predicted tokens that are aligned with one gold token, and these."""
+    if _has_gold_tokens(eg):
+        return numpy.arange(len(eg.predicted)), numpy.arange(len(eg.predicted))
     alignment = eg.alignment.x2y
     (tokens,) = numpy.nonzero(alignment.lengths == 1)
     ends = numpy.cumsum(alignment.lengths)
@@ -160,9 +162,13 @@ def _list(names: Sequence[str]) -> str:
 
 def _aligned_values(eg: Example) -> numpy.ndarray:
     """Gold values of each predicted token, 0 where there is none. Shape (n_tokens, n_layers)."""
-    predicted, reference = eg.predicted, eg.reference
     attributes = list(LAYERS.values())
-    if numpy.array_equal(predicted.to_array(ORTH), reference.to_array(ORTH)):
-        return reference.to_array(attributes)
+    if _has_gold_tokens(eg):
+        return eg.reference.to_array(attributes)
     aligned = [[value or 0 for value in eg.get_aligned(attribute)] for attribute in attributes]
     return numpy.asarray(aligned, dtype="uint64").T
+
+
+def _has_gold_tokens(eg: Example) -> bool:
+    """Whether the predicted tokens are the gold ones. spaCy's alignment takes longer than this comparison."""
+    return numpy.array_equal(eg.predicted.to_array(ORTH), eg.reference.to_array(ORTH))
