@@ -1,10 +1,11 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import traceback
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple
 
 import pytest
 import spacy
@@ -164,3 +165,22 @@ def run_spacy(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
         return done
 
     return run_command
+
+
+@pytest.fixture(scope="session")
+def driver() -> Iterator[Any]:
+    """A browser without a network."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium, of the extra 'dev'")
+    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and chromedriver):
+        pytest.skip("needs chromium and chromedriver (Debian: chromium, chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1300,1000"):
+        options.add_argument(argument)
+    # No request gets anywhere.
+    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
+    yield driver
+    driver.quit()

@@ -3,7 +3,7 @@
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import srsly
 import typer
@@ -14,7 +14,14 @@ from wasabi import msg, table
 from ..annotation_layers import NAMES
 from ..evaluation.judgements import LayerScores, accuracy, count_confusions, judge_words, tag_examples
 from ..evaluation.report import REPORT_FILE, can_plot, write_report
-from ..evaluation.scores import count_words, find_worst_labels, score_features, scores_as_json
+from ..evaluation.scores import (
+    count_words,
+    differences,
+    find_worst_labels,
+    read_scores,
+    score_features,
+    scores_as_json,
+)
 from ..formats.raw_text import is_raw_text
 from ..formats.treebank import create_treebank_v1, find_part
 from ..pipeline.loading import find_tagger, load_pipeline
@@ -24,6 +31,7 @@ from .cli import clean_exit, lstm_tagger_cli, show_progress
 # What `train` leaves beside the pipelines: spaCy's log, and facts about the run that the report shows.
 TRAINING_LOG, TRAINING_RUN = "training-log.jsonl", "training-run.json"
 N_WORST = 10
+DIFFERENCE = "  difference"
 # Share of words with labels that the tagger does not have, from which it may be that the tag sets differ.
 MANY_UNKNOWN = 0.05
 
@@ -49,13 +57,22 @@ def evaluate_cli(
     output: Optional[Path] = typer.Option(
         None, "--output", "-o", metavar="FILE", help="File for all scores, as JSON", dir_okay=False
     ),
+    compare: Optional[Path] = typer.Option(
+        None,
+        "--compare",
+        metavar="FILE",
+        help="What --output wrote for another tagger on the same data, to show the differences",
+        exists=True,
+        dir_okay=False,
+    ),
 ) -> None:
     """
     Compare a tagger's labels with those of annotated sentences, on the words and sentences that these have.
     """
     with clean_exit():
-        layers = evaluate(model, data_path, format=format, report=report)
-        print_scores(layers)
+        baseline = {} if compare is None else read_scores(compare)
+        layers = evaluate(model, data_path, format=format, report=report, baseline=baseline)
+        print_scores(layers, baseline)
         if output is not None:
             output.parent.mkdir(parents=True, exist_ok=True)
             srsly.write_json(output, scores_as_json(layers))
@@ -65,7 +82,12 @@ def evaluate_cli(
 
 
 def evaluate(
-    model: Union[str, Path], data_path: Path, *, format: Optional[str] = None, report: Optional[Path] = None
+    model: Union[str, Path],
+    data_path: Path,
+    *,
+    format: Optional[str] = None,
+    report: Optional[Path] = None,
+    baseline: Mapping[str, Any] = {},
 ) -> Dict[str, LayerScores]:
     """Compare a tagger's labels with those of annotated sentences.
 
@@ -75,6 +97,8 @@ def evaluate(
     format (Optional[str]): The format of the sentences. None: detected from their content.
     report (Optional[Path]): A directory for an HTML report. It has the learning curve if the pipeline is where `train`
         wrote it.
+    baseline (Mapping[str, Any]): The scores of another tagger on the same data, as `read_scores` returns them; the
+        report shows the differences.
     RETURNS (Dict[str, LayerScores]): Scores of each annotated layer: "pos", "tag", "morph".
     """
     nlp = load_pipeline(model)
@@ -88,7 +112,7 @@ def evaluate(
         log, run = Path(model).parent / TRAINING_LOG, Path(model).parent / TRAINING_RUN
         facts = srsly.read_json(run) if run.is_file() else {}
         draw = partial(show_progress, unit=" plots", unit_scale=False)
-        write_report(report, nlp, data_path, judgements, raw, log, facts, draw)
+        write_report(report, nlp, data_path, judgements, raw, log, facts, draw, baseline)
     layers = {name: scores._replace(raw=raw.get(name)) for name, scores in count_confusions(judgements).items()}
     _warn_of_unknown_labels(nlp, layers)
     return layers
@@ -104,10 +128,11 @@ def announce_report(path: Path) -> None:
     msg.good(f"Report: {path}")
 
 
-def print_scores(layers: Dict[str, LayerScores]) -> None:
+def print_scores(layers: Dict[str, LayerScores], baseline: Mapping[str, Any] = {}) -> None:
     """Print accuracies, the labels with the lowest F-scores, and the F-score of each feature.
 
     layers (Dict[str, LayerScores]): What `evaluate` returned.
+    baseline (Mapping[str, Any]): The scores of another tagger, to print the differences.
     """
     rows = []
     for name, scores in layers.items():
@@ -119,6 +144,8 @@ def print_scores(layers: Dict[str, LayerScores]) -> None:
             accuracy(scores.unknown) if unknown else None,
         ]
         rows.append([NAMES[name], *("-" if x is None else _percent(x) for x in shares), f"{words:,}", f"{unknown:,}"])
+        if changes := differences(name, scores, baseline):
+            rows.append([DIFFERENCE, *changes, "", ""])
     msg.table(
         rows,
         header=["", "raw text, F", "given words", "known", "unknown", "words", "of them unknown"],

@@ -1,4 +1,4 @@
-"""An evaluation report as one HTML page that needs no network and no JavaScript."""
+"""An evaluation report as one HTML page that needs no network. Only the sorting of its tables needs JavaScript."""
 
 from collections import Counter
 from importlib.metadata import version
@@ -31,6 +31,7 @@ from .figures import (
     with_probability,
 )
 from .judgements import Judgement, LayerScores, accuracy, count_confusions
+from .scores import differences
 
 REPORT_FILE = "report.html"
 
@@ -49,6 +50,7 @@ def write_report(
     training_log: Optional[Path] = None,
     training_run: Mapping[str, Any] = {},
     show_progress: Callable[[Sequence[Figure]], Iterable[Figure]] = iter,
+    baseline: Mapping[str, Any] = {},
 ) -> Path:
     """Write the report on a pipeline. Without matplotlib, it has tables in the place of plots.
 
@@ -61,11 +63,12 @@ def write_report(
     training_run (Mapping[str, Any]): What `train` recorded of the training, if that is known.
     show_progress (Callable[[Sequence[Figure]], Iterable[Figure]]): Iterates over the figures, which are drawn one by
         one.
+    baseline (Mapping[str, Any]): The scores of another tagger on the same data, see `read_scores`.
     RETURNS (Path): The report's file. Raises a ValueError if there are no judgements.
     """
     if not any(judgements.values()):
         raise ValueError(f"{data} has no annotation to report on: its words have no tag, no UPOS and no FEATS.")
-    scores = count_confusions(judgements)
+    scores = {layer: of_layer._replace(raw=raw.get(layer)) for layer, of_layer in count_confusions(judgements).items()}
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
         files(__package__).joinpath("report.html").read_text("utf8")
     )
@@ -108,7 +111,7 @@ def write_report(
             "unknown",
             "calibration error",
         ],
-        scores=[_summarize(layer, judgements[layer], scores[layer], raw) for layer in judgements],
+        scores=[row for layer in judgements for row in _summarize(layer, judgements[layer], scores[layer], baseline)],
     )
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / REPORT_FILE
@@ -168,13 +171,14 @@ def _summarize_whole(judgements: Judgements) -> str:
 
 
 def _summarize(
-    layer: str, judgements: Sequence[Judgement], scores: LayerScores, raw: Mapping[str, PRFScore]
-) -> List[str]:
+    layer: str, judgements: Sequence[Judgement], scores: LayerScores, baseline: Mapping[str, Any]
+) -> List[List[str]]:
+    """A layer's row in the table of scores, and one of differences if there is something to compare with."""
     n_unknown = sum(scores.unknown.values())
     sure = with_probability(judgements)
-    return [
+    row = [
         NAMES[layer],
-        percent(raw[layer].fscore) if layer in raw else "-",
+        percent(scores.raw.fscore) if scores.raw else "-",
         percent(accuracy(scores.all)),
         percent(accuracy(scores.known)) if scores.known else "-",
         percent(accuracy(scores.unknown)) if n_unknown else "-",
@@ -182,6 +186,8 @@ def _summarize(
         f"{n_unknown:,}",
         percent(expected_calibration_error(*sure)) if sure[0] else "-",
     ]
+    changes = differences(layer, scores, baseline)
+    return [row, [f"{NAMES[layer]}, difference", *changes, "", "", ""]] if changes else [row]
 
 
 def _describe_mistakes(judgements: Sequence[Judgement]) -> List[Dict[str, Any]]:

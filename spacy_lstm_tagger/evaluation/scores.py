@@ -1,10 +1,13 @@
 """Scores of single features, and all scores as JSON."""
 
 from collections import Counter, defaultdict
-from typing import Any, Dict, List, Mapping, Tuple
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
+import srsly
 from spacy.scorer import PRFScore
 
+from ..annotation_layers import LAYERS, NAMES
 from .judgements import Confusions, LayerScores, accuracy
 
 # Labels of fewer words are left out of the worst ones, if there are enough others.
@@ -84,6 +87,46 @@ def scores_as_json(layers: Mapping[str, LayerScores]) -> Dict[str, Any]:
         features = score_features(layers["morph"].all)
         result["morph_per_feat"] = {name: score.to_dict() for name, score in features.items()}
     return result
+
+
+def read_scores(path: Path) -> Dict[str, Any]:
+    """Read scores that an evaluation wrote as JSON.
+
+    path (Path): The file.
+    RETURNS (Dict[str, Any]): What `scores_as_json` returned. Raises a ValueError if the file holds something else.
+    """
+    try:
+        scores = srsly.read_json(path)
+        if any(f"{layer}_acc" in scores and isinstance(scores[f"{layer}_words"], int) for layer in LAYERS):
+            return dict(scores)
+    except (ValueError, TypeError, KeyError):
+        pass
+    raise ValueError(f"{path} does not hold the scores of an evaluation. Write them with `evaluate --output {path}`.")
+
+
+def differences(layer: str, scores: LayerScores, baseline: Mapping[str, Any]) -> Optional[List[str]]:
+    """Compare the scores of a layer with those of another evaluation on the same data.
+
+    layer (str): "pos", "tag" or "morph".
+    scores (LayerScores): Its scores.
+    baseline (Mapping[str, Any]): What `scores_as_json` returned for the other evaluation.
+    RETURNS (Optional[List[str]]): By how many percentage points the F-score on raw text, and the accuracies on all,
+        known and unknown words are higher; "-" where one of the two is not known. None if the baseline lacks the layer.
+        Raises a ValueError if it is on another number of words.
+    """
+    if f"{layer}_acc" not in baseline:
+        return None
+    new = scores_as_json({layer: scores})
+    if new[f"{layer}_words"] != baseline[f"{layer}_words"]:
+        raise ValueError(
+            f"The scores to compare with are of {baseline[f'{layer}_words']:,} words with {NAMES[layer]}, these of "
+            f"{new[f'{layer}_words']:,}. Evaluate both taggers on the same data."
+        )
+    pairs = [
+        (new.get(name), baseline.get(name))
+        for name in (f"raw_{layer}_f", f"{layer}_acc", f"{layer}_acc_known", f"{layer}_acc_unknown")
+    ]
+    return ["-" if a is None or b is None else f"{100 * (a - b):+.2f}" for a, b in pairs]
 
 
 def _split_feats(feats: str) -> Dict[str, str]:

@@ -28,6 +28,14 @@ PERHAPS_NO_DATA = (".txt", ".tsv", ".json", ".jsonl")
 SUFFIXES = (".conllu", ".spacy", ".parquet", *PERHAPS_NO_DATA)
 # Files that lie beside data, such as LICENSE.txt.
 NO_DATA = ("license", "licence", "readme", "copying", "notice", "changelog", "contributing")
+# A beginning in each text format, for errors.
+EXAMPLES = {
+    "conllu": "1<tab>She<tab>she<tab>PRON<tab>PRP<tab>Case=Nom|Number=Sing<tab>2<tab>nsubj<tab>_<tab>_",
+    "tsv": "She<tab>PRP, a word a line and a blank line after a sentence",
+    "text": "She/PRP reads/VBZ ./.",
+    "json": '[[["She", "reads", "."], ["PRP", "VBZ", "."]]]',
+    "jsonl": '[["She", "reads", "."], ["PRP", "VBZ", "."]]',
+}
 # How formats begin that are not text. DocBin is compressed: its first header is not printable, the rest is not UTF-8.
 HEADERS = {b"\x78\x01": "spacy", b"\x78\x9c": "spacy", b"\x78\xda": "spacy", b"PAR1": "parquet"}
 UPOS_VALUES = set(UPOS_IDS.values())
@@ -178,8 +186,9 @@ def detect_format(data: bytes, file: Path) -> str:
     if all(re.fullmatch(r".+/[^/]+", token) for token in first.split()):
         return "text"
     raise ValueError(
-        f"{file} is in none of the forms that can be read ({', '.join(FORMATS)}); its first line is {first!r:.60}. "
-        "If it is one of them, name it with --format."
+        f"{file} is in none of the formats that can be read; its first line is {first!r:.60}. A sentence looks so:\n"
+        + "".join(f"{name:8} {example}\n" for name, example in EXAMPLES.items())
+        + "Binary formats are spaCy's .spacy and Parquet. If the file has one of these formats, name it with --format."
     )
 
 

@@ -26,9 +26,9 @@ from ..shipped import DEFAULT_MODEL, pretrained_directory
 from . import serialization, storage
 from .calibration import Calibration, fit_calibrations
 from .confidence import register_confidence
-from .conflicts import warn_of_conflicts
+from .conflicts import check_pipeline
 from .credits import add_credits
-from .gold_labels import MISSING, check_labels, collect_annotations, collect_labels, gold_targets, soft_targets
+from .gold_labels import check_labels, collect_annotations, collect_labels, gold_targets, soft_targets
 from .label_combinations import collect_combinations
 from .label_scheme import Labels, LabelScheme, TagMap, read_tag_map
 from .loss import rehearsal_gradient, tagging_loss
@@ -143,7 +143,6 @@ class LSTMTaggerPipe(TrainablePipe):
         self.scorer = scorer
         self.calibrations: Dict[str, Calibration] = {}
         self._is_checked = False
-        self._empty_layers: Set[str] = set()
         self._rehearsal_model: Optional[Model[List[Doc], List[numpy.ndarray]]] = None
         self.cfg: Dict[str, Any] = {
             "consistent_labels": consistent_labels,
@@ -237,7 +236,7 @@ class LSTMTaggerPipe(TrainablePipe):
                 self.from_disk(directory, exclude=["vocab"])
             annotations = collect_annotations(eg.reference for eg in get_examples())
             check_labels(annotations, self.label_data, self.cfg["neg_prefix"])
-            self._set_layers_of_data(annotations, nlp)
+            self._drop_score_weights(annotations, nlp)
             return
         util.check_lexeme_norms(self.vocab, "tagger")
         counts: Counter[str] = Counter()
@@ -262,7 +261,7 @@ class LSTMTaggerPipe(TrainablePipe):
             unmapped = ", ".join(self.label_scheme.unmapped_tags)
             warnings.warn(f"tag_map has no UPOS tag for {unmapped}: their tokens get 'X'.", stacklevel=2)
         self.vocabulary.fit(counts)
-        self._set_layers_of_data(annotations, nlp)
+        self._drop_score_weights(annotations, nlp)
         create_network(self.model, self.label_scheme.n_labels, self.vocab)
         self.model.initialize(X=[eg.predicted for eg in islice(get_examples(), 10)])
 
@@ -288,7 +287,7 @@ class LSTMTaggerPipe(TrainablePipe):
             return
         overwrite, extend = self.cfg["overwrite"], self.cfg["extend"]
         if not self._is_checked:
-            self._is_checked = warn_of_conflicts(self, docs)
+            self._is_checked = check_pipeline(self, docs)
         set_predictions(docs, list(predictions), self.label_scheme, overwrite=overwrite, extend=extend)
 
     def predict_proba(self, docs: Iterable[Doc]) -> List[Dict[str, numpy.ndarray]]:
@@ -381,8 +380,6 @@ class LSTMTaggerPipe(TrainablePipe):
         annotations = collect_annotations(eg.reference for eg in examples)
         check_labels(annotations, self.label_data, self.cfg["neg_prefix"])
         targets = gold_targets(examples, self.label_scheme.labels, self.cfg["neg_prefix"])
-        for layer in self._empty_layers & set(targets):
-            targets[layer] = numpy.full_like(targets[layer], MISSING)
         soft = soft_targets(examples, self.label_scheme.labels)
         logits = numpy.concatenate(scores)
         loss, gradient = tagging_loss(logits, targets, soft, self.label_scheme, self.cfg["label_smoothing"])
@@ -471,13 +468,10 @@ class LSTMTaggerPipe(TrainablePipe):
             self._set_labels(learned["labels"], learned["combinations"])
             self.calibrations = storage.read_calibrations(learned)
 
-    def _set_layers_of_data(self, annotations: Set[Annotation], nlp: Optional[Language]) -> None:
-        """Leave layers that the training data lacks out of the loss and out of the choice of the best step."""
+    def _drop_score_weights(self, annotations: Set[Annotation], nlp: Optional[Language]) -> None:
+        """Leave layers that the training data lacks out of the choice of the best step."""
         found = collect_labels(annotations, self.cfg["neg_prefix"])
-        if not found:
-            return
-        self._empty_layers = set(self.label_scheme.labels) - set(found)
-        if nlp is not None:
+        if found and nlp is not None:
             drop_score_weights(nlp, self.name, set(LAYERS) - (set(found) & set(self.label_scheme.layers)))
 
     def _set_labels(self, labels: Mapping[str, Sequence[str]], combinations: Sequence[int] = ()) -> None:

@@ -1,4 +1,4 @@
-"""Warnings for pipelines in which the tagger's labels do not reach the user."""
+"""What can be checked only when a tagger runs in its pipeline, such as whether its labels reach the user."""
 
 import inspect
 import warnings
@@ -12,13 +12,15 @@ from spacy.tokens import Doc
 
 from ..annotation_layers import LAYERS, NAMES
 from ..shipped import pretrained_directory
+from .credits import add_credits
 from .token_attributes import get_attributes
 
 ADVICE = "spacy_lstm_tagger.replace_taggers(nlp) makes a pipeline use the LSTM tagger."
 
 
-def warn_of_conflicts(tagger: Any, docs: Sequence[Doc]) -> bool:
-    """Warn if labels are overwritten that should not be, if all are kept, or if the language differs.
+def check_pipeline(tagger: Any, docs: Sequence[Doc]) -> bool:
+    """Warn if labels are overwritten that should not be, if all are kept, or if the language differs. A pipeline that
+    has its pretrained tagger from another one (`source`) gets the credits.
 
     tagger (LSTMTaggerPipe): The component, before it sets labels.
     docs (Sequence[Doc]): The first docs that it tags, at least one.
@@ -30,6 +32,8 @@ def warn_of_conflicts(tagger: Any, docs: Sequence[Doc]) -> bool:
     if nlp is not None:
         _warn_of_later_components(nlp, tagger)
         _warn_of_language(nlp, tagger)
+        if tagger.cfg["pretrained"] is not None:
+            add_credits(nlp, tagger.cfg["pretrained"])
     _warn_of_labels_set_before(tagger, docs)
     return True
 

@@ -87,7 +87,8 @@ def gold_targets(
     neg_prefix (str): The beginning of labels that a token does not have.
     RETURNS (Dict[str, numpy.ndarray]): For each layer the index of each predicted token's label; MISSING where it
         is unknown, not one of the labels, or differs between gold tokens that make up one predicted token; and
-        MISSING - 1 - index for a label that is wrong. int64, shape (n_tokens,).
+        MISSING - 1 - index for a label that is wrong. int64, shape (n_tokens,). Without a single feature in the
+        examples, morphology counts as not annotated.
     """
     vocab = examples[0].reference.vocab
     values = numpy.concatenate([_aligned_values(eg) for eg in examples])
@@ -96,6 +97,8 @@ def gold_targets(
         if layer not in labels:
             continue
         index = {value: i for i, value in enumerate(label_values(vocab, layer, labels[layer]).tolist())}
+        if layer == "morph" and set(values[:, column].tolist()) <= {0, vocab.morphology.add(NO_FEATS)}:
+            index = {}
         if layer == "tag":
             for i, label in enumerate(labels[layer]):
                 index.setdefault(vocab.strings.add(neg_prefix + label), MISSING - 1 - i)

@@ -139,8 +139,17 @@ class _Training:
         if self._state is not None:
             path.mkdir(exist_ok=True)
         else:
+            self._remove_missing_scores()
             self._to_disk(path, **kwargs)
             self._last_is_whole = True
+
+    def _remove_missing_scores(self) -> None:
+        """Remove scores that there are none of, as of a layer that is not annotated: spaCy's loop writes them as 0."""
+        scores, weights = self._evaluations[-1]["scores"], self.nlp.config["training"]["score_weights"]
+        performance = self.nlp.meta["performance"].items()
+        self.nlp.meta["performance"] = {
+            name: value for name, value in performance if name not in weights or scores.get(name) is not None
+        }
 
     def finish(self) -> None:
         """Put the last models in place, and remove the checkpoint."""

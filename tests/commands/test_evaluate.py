@@ -51,6 +51,39 @@ def test_writes_all_scores_as_json(run_spacy, trained_path, data, tmp_path):
     assert 0 < scores["raw_pos_f"] <= 1
 
 
+def test_shows_differences_from_the_scores_of_another_tagger(run_spacy, trained_path, data, tmp_path):
+    scores = tmp_path / "scores.json"
+    run_spacy("lstm-tagger", "evaluate", "en", data, "--output", scores)
+    other, new = srsly.read_json(scores), tmp_path / "new.json"
+    arguments = ("--compare", scores, "--output", new, "--report", tmp_path)
+    done = run_spacy("lstm-tagger", "evaluate", trained_path, data, *arguments)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    (xpos,) = [i for i, row in enumerate(rows) if row[:1] == ["XPOS"] and len(row) == 7]
+    names = ("raw_tag_f", "tag_acc", "tag_acc_known", "tag_acc_unknown")
+    pairs = [(srsly.read_json(new)[name], other[name]) for name in names]
+    expected = ["-" if a is None or b is None else f"{100 * (a - b):+.2f}" for a, b in pairs]
+    assert rows[xpos + 1] == ["difference", *expected]
+    cells = "".join(f"<td>{value}</td>" for value in expected)
+    assert f">XPOS, difference</td>{cells}" in (tmp_path / "report.html").read_text("utf8")
+
+
+def test_scores_of_other_data_are_not_compared(run_spacy, trained_path, data, tmp_path):
+    scores = tmp_path / "scores.json"
+    run_spacy("lstm-tagger", "evaluate", "en", ROOT / "corpus" / "en_sample-dev.conllu", "--output", scores)
+    done = run_spacy("lstm-tagger", "evaluate", trained_path, data, "--compare", scores, check=False)
+    assert done.returncode == 1
+    assert "Evaluate both taggers on the same data" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"tag_acc": 1}', '{"loss": 1}'])
+def test_file_without_scores_is_named(run_spacy, trained_path, data, tmp_path, content):
+    scores = tmp_path / "scores.json"
+    scores.write_text(content)
+    done = run_spacy("lstm-tagger", "evaluate", trained_path, data, "--compare", scores, check=False)
+    assert done.returncode == 1
+    assert f"{scores} does not hold the scores of an evaluation" in " ".join((done.stdout + done.stderr).split())
+
+
 def test_labels_of_another_tag_set_are_named(run_spacy, trained_path, tmp_path):
     data = tmp_path / "data.tsv"
     data.write_text("The\tDeterminer\ndog\tNoun\n")

@@ -86,6 +86,14 @@ def test_says_where_the_best_pipeline_is_and_how_good(run_spacy, tmp_path):
     assert "\r" not in done.stdout + done.stderr  # no progress bar where there is no terminal
 
 
+def test_layers_that_the_data_lacks_have_no_score_in_the_pipeline(run_spacy, tmp_path):
+    data = tmp_path / "data.tsv"
+    data.write_text("The\tDT\ndog\tNN\n\n" * 20)
+    train(run_spacy, data, tmp_path / "out", "--dev", data)
+    performance = srsly.read_json(tmp_path / "out" / "model-best" / "meta.json")["performance"]
+    assert {name for name in performance if not name.endswith("_loss")} == {"tag_acc", "raw_tag_f"}
+
+
 @pytest.mark.parametrize("config", ["fast", "tutorial"])
 def test_leaves_a_log_and_a_report_of_the_last_run(run_spacy, tmp_path, config):
     data = ROOT / "corpus" / "tutorial.json"
@@ -148,7 +156,7 @@ def test_overrides_and_language_reach_the_config(run_spacy, tmp_path):
     "content, message",
     [
         (b"", "is empty"),
-        (b"The dog\nran\n", "in none of the forms"),
+        (b"The dog\nran\n", "in none of the formats"),
         (b"1\tThe\t_\tDET\tDT\n", "line 1: CoNLL-U has 10 columns separated by tabs, not 5"),
         (b'[[["The", "dog"], ["DT"]]]', "sentence 1: 2 words but 1 tags"),
         (b"caf\xe9/NN\n", "is not UTF-8: byte 3"),

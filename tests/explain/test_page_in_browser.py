@@ -1,7 +1,6 @@
 """The page in a browser without a network: what a reader picks, and the numbers that appear, against NumPy's."""
 
 import re
-import shutil
 
 import numpy
 import pytest
@@ -15,33 +14,14 @@ from spacy_lstm_tagger.explain.recurrence import QUANTITIES
 
 from ..conftest import ROOT, SMALL_MODEL, make_pipeline
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium, of the extra 'dev'")
-by = pytest.importorskip("selenium.webdriver.common.by").By
+by = pytest.importorskip("selenium.webdriver.common.by", reason="needs selenium, of the extra 'dev'").By
+actions = pytest.importorskip("selenium.webdriver").ActionChains
 keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
-
-BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (BROWSER and DRIVER), reason="needs chromium and chromedriver (Debian: chromium, chromium-driver)"
-)
 
 # Half of the last digit that is shown, and what float32 leaves uncertain.
 FOUR_DIGITS = 0.5e-4 + 2e-6
 NOT_A_NUMBER = "\N{EN DASH}"
 WORDS = ["The", "dog", "ate", "zyzzyva's", "apples", "."]
-
-
-@pytest.fixture(scope="module")
-def driver():
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1300,1000"):
-        options.add_argument(argument)
-    # No request gets anywhere.
-    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +112,7 @@ def test_click_in_a_heat_map_picks_word_and_unit(page, explanation):
     page.execute_script("arguments[0].scrollIntoView({block: 'center'})", image)
     offsets = [round(image.size["width"] * ((word + 0.5) / len(WORDS) - 0.5))]
     offsets.append(round(image.size["height"] * ((row + 0.5) / n_units - 0.5)))
-    webdriver.ActionChains(page).move_to_element_with_offset(image, *offsets).click().perform()
+    actions(page).move_to_element_with_offset(image, *offsets).click().perform()
     layer = pick(*explanation[:3]).layer
     check_numbers(page, explanation, word, 0, layer, 0, explanation.unit_order[0, layer, 0][row])
 

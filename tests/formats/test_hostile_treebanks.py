@@ -54,7 +54,7 @@ PIECES += [
     b"[" * 2000,
 ]
 PLACES = ["line", "sentence", "byte", "column", "row"]
-NO_PLACE = ["is empty", "no annotated sentence", r"whole \.spacy", "none of the forms", "recursion depth"]
+NO_PLACE = ["is empty", "no annotated sentence", r"whole \.spacy", "none of the formats", "recursion depth"]
 PLACE = re.compile("|".join([*(rf"{name} \d+" for name in PLACES), *NO_PLACE]))
 
 

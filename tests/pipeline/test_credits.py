@@ -38,6 +38,17 @@ def test_loading_and_saving_does_not_repeat_them(tmp_path):
     assert first == second
 
 
+def test_they_travel_with_a_component_that_comes_from_another_pipeline(tmp_path):
+    source = spacy.blank("en")
+    source.add_pipe("lstm_tagger", config=PRETRAINED)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lstm_tagger", source=source)
+    nlp("She reads.")
+    nlp.to_disk(tmp_path)
+    meta = srsly.read_json(tmp_path / "meta.json")
+    assert meta["license"] == CARD["license"] and meta["sources"][0] == CARD["sources"]["treebank"]
+
+
 def test_other_taggers_have_none():
     nlp = spacy.blank("en")
     nlp.add_pipe("lstm_tagger")

@@ -42,12 +42,14 @@ def test_evaluating_with_a_new_label_is_no_error() -> None:
     nlp.get_pipe("lstm_tagger").calibrate(make_examples(nlp, [NEW_LABEL]))
 
 
-def test_empty_features_of_all_training_data_have_no_loss_in_a_pretrained_tagger() -> None:
+@pytest.mark.parametrize("is_initialized", [True, False])
+def test_empty_features_of_all_training_data_have_no_loss_in_a_pretrained_tagger(is_initialized: bool) -> None:
     def lose(morphs: List[str]) -> float:
         nlp = spacy.blank("en")
         nlp.add_pipe("lstm_tagger", config={"pretrained": "en"})
         sentence = {"words": ["She", "reads"], "pos": ["PRON", "VERB"], **({"morphs": morphs} if morphs else {})}
-        nlp.initialize(lambda: make_examples(nlp, [sentence]))
+        if is_initialized:
+            nlp.initialize(lambda: make_examples(nlp, [sentence]))
         tagger = nlp.get_pipe("lstm_tagger")
         examples = make_examples(nlp, [sentence])
         scores, _ = tagger.model.begin_update([eg.predicted for eg in examples])
