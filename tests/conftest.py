@@ -40,6 +40,7 @@ SMALL_MODEL: Dict[str, Any] = {
     "bidirectional": True,
     "skip": True,
     "n_members": 2,
+    "compose_labels": True,
     "word_dropout": 0.25,
     "vocabulary": {"@misc": "spacy-lstm-tagger.Vocabulary.v1", "min_count": 1},
 }

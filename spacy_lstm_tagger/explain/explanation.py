@@ -2,13 +2,12 @@
 
 import html
 import textwrap
-from typing import Any, Callable, Iterable, List, NamedTuple, Optional, Union, cast
+from typing import Any, Callable, Iterable, List, NamedTuple, Optional, Union
 
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..model.shim import get_shim
-from ..network.lstm_tagger import LSTMTagger
 from ..pipeline.component import LSTMTaggerPipe
 from ..pipeline.loading import find_tagger
 from .decisions import Decisions, decide
@@ -80,7 +79,7 @@ def explain(
     """
     tagger = find_tagger(nlp)
     decisions = decide(tagger, _read(nlp, tagger, text), before, max_words)
-    network = cast(LSTMTagger, get_shim(tagger.model).as_stored().requires_grad_(False).cpu())
+    network = get_shim(tagger.model).as_stored().requires_grad_(False).cpu()
     words = decisions.words
     lexicon = Lexicon(tagger, network, words, candidates)
     return Explanation(

@@ -28,6 +28,7 @@ def build_lstm_tagger_v1(
     bidirectional: bool = False,
     skip: bool = False,
     n_members: int = 1,
+    compose_labels: bool = False,
     word_dropout: float = 0.0,
     embedding_dropout: float = 0.0,
     dropout_samples: int = 1,
@@ -59,6 +60,8 @@ def build_lstm_tagger_v1(
     skip (bool): Whether layers of equal width are residual, and the heads also see the word's own vector.
     n_members (int): How many networks read the word vectors, each with a mix, layers and heads of its own. They are
         trained together, on the same embeddings, and their logits are averaged.
+    compose_labels (bool): Whether bundles of features share weights in training: those of a bundle are the sum of those
+        of its features, of its part of speech and of its own. What is stored and used in tagging is the sum.
     word_dropout (float): In training, a word that occurs n times is unknown at a rate of a / (a + n). This is a.
     embedding_dropout (float): In training, the rate of dropout on what a word's vector is mixed from.
     dropout_samples (int): How often the LSTM reads each training batch before the weights change, each time with other
@@ -119,6 +122,7 @@ def build_lstm_tagger_v1(
                     "n_members": n_members,
                     "convolution_width": convolution_width,
                 },
+                compose_labels=compose_labels,
                 word_dropout=word_dropout,
                 embedding_dropout=embedding_dropout,
                 dropout_samples=dropout_samples,

@@ -1,7 +1,7 @@
 """The network of a model: new, for a vocabulary and labels, or from a file."""
 
 import warnings
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional, Sequence
 
 import torch
 from safetensors.torch import load
@@ -11,19 +11,23 @@ from thinc.api import get_torch_default_device
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from ..network.lstm_tagger import LSTMTagger
+from ..network.lstm_tagger import LSTMTagger, compose
 from ..network.sizes import NetworkSizes
 from .features import TaggerModel, get_settings
 from .shim import get_shim
 from .vocabulary import Vocabulary
 
 
-def create_network(model: TaggerModel, n_labels: Dict[str, int], vocab: Vocab) -> None:
+def create_network(
+    model: TaggerModel, n_labels: Dict[str, int], vocab: Vocab, parts: Mapping[str, Sequence[Sequence[int]]]
+) -> None:
     """Give the model a new network of the sizes that its vocabulary and its labels need.
 
     model (Model[List[Doc], List[numpy.ndarray]]): The model.
     n_labels (Dict[str, int]): Number of labels of each head.
     vocab (Vocab): Its vectors are the static vectors.
+    parts (Mapping[str, Sequence[Sequence[int]]]): For heads whose labels may share weights, the numbers of the parts of
+        each label.
     """
     vector_width = 0
     if get_settings(model).include_static_vectors:
@@ -32,7 +36,10 @@ def create_network(model: TaggerModel, n_labels: Dict[str, int], vocab: Vocab) -
             raise ValueError(Errors.E896)
     widths = get_settings(model).sizes
     tables = _table_sizes(model.attrs["vocabulary"], widths["affix_width"], widths["character_width"])
-    set_network(model, LSTMTagger(NetworkSizes(n_labels=n_labels, vector_width=vector_width, **tables, **widths)))
+    network = LSTMTagger(NetworkSizes(n_labels=n_labels, vector_width=vector_width, **tables, **widths))
+    if get_settings(model).compose_labels:
+        compose(network, parts)
+    set_network(model, network)
 
 
 def read_network(sizes: Mapping[str, Any], vocabulary: Vocabulary, weights: bytes) -> LSTMTagger:

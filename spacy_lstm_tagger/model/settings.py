@@ -13,6 +13,7 @@ class ModelSettings:
     """
 
     sizes: Dict[str, Any]
+    compose_labels: bool
     word_dropout: float
     embedding_dropout: float
     dropout_samples: int

@@ -11,7 +11,7 @@ from thinc.shims import Shim
 from thinc.types import FloatsXd
 from torch import nn
 
-from ..network.lstm_tagger import LSTMTagger
+from ..network.lstm_tagger import LSTMTagger, fold
 from . import adam
 
 # Half the size on disk. Tagging rounds weights in the same way, so a stored model tags as it did before.
@@ -19,14 +19,14 @@ STORED = torch.float16
 
 
 class ModuleShim(Shim):
-    """Hold a torch module in a thinc model.
+    """Hold the network in a thinc model.
 
     Unlike thinc's own shim it stores weights as safetensors instead of a pickle, finds the averages that
     thinc's optimizer keeps of torch parameters, and never switches the module between training and
     evaluation, so that threads can share it.
     """
 
-    _model: Optional[nn.Module]
+    _model: Optional[LSTMTagger]
     # Changes whenever the weights do.
     version: int = 0
     # Whether the weights are averages, for as long as `use_params` lasts.
@@ -38,14 +38,14 @@ class ModuleShim(Shim):
         return self._model is not None
 
     @property
-    def module(self) -> nn.Module:
-        """RETURNS (torch.nn.Module): The module."""
+    def module(self) -> LSTMTagger:
+        """RETURNS (LSTMTagger): The network."""
         if self._model is None:
             raise ValueError("The network does not exist yet: call nlp.initialize() or load a trained model first.")
         return self._model
 
     @module.setter
-    def module(self, module: Optional[nn.Module]) -> None:
+    def module(self, module: Optional[LSTMTagger]) -> None:
         self._model = module
         self.version += 1
 
@@ -103,15 +103,13 @@ class ModuleShim(Shim):
         self.version += 1
         self.module.to("cpu" if device_type == "cpu" else f"cuda:{device_id}")
 
-    def as_stored(self) -> nn.Module:
-        """RETURNS (torch.nn.Module): A copy of the module with the weights that it would have if it were stored and
-        loaded.
-        """
-        return copy.deepcopy(self.module).to(STORED).to(torch.float32)
+    def as_stored(self) -> LSTMTagger:
+        """RETURNS (LSTMTagger): A copy of the network, with its weights as they are after storing and loading."""
+        return fold(self.module).to(STORED).to(torch.float32)
 
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): The weights in the format safetensors, as float16."""
-        weights = self.module.state_dict() if self.has_module else {}
+        weights = fold(self.module).state_dict() if self.has_module else {}
         return bytes(save({name: tensor.to(STORED).contiguous() for name, tensor in weights.items()}))
 
     def from_bytes(self, data: bytes) -> "ModuleShim":
@@ -120,7 +118,7 @@ class ModuleShim(Shim):
         data (bytes): What `to_bytes` returned.
         RETURNS (ModuleShim): Itself.
         """
-        self.version += 1
+        self.module = fold(self.module)
         self.module.load_state_dict(load(data))
         return self
 
@@ -132,4 +130,4 @@ def get_shim(model: Model[Any, Any]) -> ModuleShim:
 
 def get_network(model: Model[Any, Any]) -> LSTMTagger:
     """RETURNS (LSTMTagger): The model's network. Raises a ValueError before it exists."""
-    return cast(LSTMTagger, get_shim(model).module)
+    return get_shim(model).module

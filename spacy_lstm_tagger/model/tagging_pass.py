@@ -6,7 +6,7 @@ the network together.
 
 import os
 from functools import partial
-from typing import Hashable, Iterator, NamedTuple, Optional, Sequence, Tuple, Type, cast
+from typing import Hashable, Iterator, NamedTuple, Optional, Sequence, Tuple, Type
 
 import numpy
 import torch
@@ -16,7 +16,6 @@ from spacy.vocab import Vocab
 from ..inference.tagging_network import TaggingNetwork
 from ..inference.word_table import TypeCache, WordTable
 from ..network.hardware import choose_precision, has_amx
-from ..network.lstm_tagger import LSTMTagger
 from .features import TaggerModel, get_settings, look_up_types, windows_of
 from .shim import get_shim
 
@@ -66,7 +65,7 @@ class FastPath:
         mixed = get_settings(model).mixed_precision
         version = (get_shim(model).version, id(vocab.vectors), mixed)
         if prepared is None or prepared.version != version:
-            weights = cast(LSTMTagger, get_shim(model).as_stored())
+            weights = get_shim(model).as_stored()
             device = weights.encoder.word.weight.device
             precision = choose_precision(mixed, device)
             network = TaggingNetwork(weights, precision, fused=precision is torch.bfloat16 and has_amx(device))

@@ -1,6 +1,7 @@
 """The network as it is trained: word encoder -> LSTM layers -> one linear head for each annotation layer."""
 
-from typing import Optional
+import copy
+from typing import List, Mapping, Optional, Sequence, cast
 
 import torch
 from torch import Tensor, nn
@@ -99,6 +100,70 @@ class Member(nn.Module):
             hidden = drop(layer(hidden, sentences, precision), dropout, sentences.sentence)
         hidden = torch.cat([hidden, *read_by_heads], dim=1)
         return torch.cat([head(hidden) for head in self.heads.values()], dim=1)
+
+
+class ComposedHead(nn.Module):
+    """A linear head in whose weights labels have parts in common, such as bundles their features.
+
+    The weights of a label are the sum of its own and of those of its parts. So a rare label is learned from all labels
+    that it has parts in common with.
+    """
+
+    has_part: Tensor
+
+    def __init__(self, width: int, parts: Sequence[Sequence[int]]) -> None:
+        """
+        :param width: of the input.
+        :param parts: for each label the numbers of its parts.
+        """
+        super().__init__()
+        n_parts = 1 + max((part for of_label in parts for part in of_label), default=-1)
+        has_part = torch.zeros(len(parts), n_parts)
+        for label, of_label in enumerate(parts):
+            has_part[label, list(of_label)] = 1.0
+        self.register_buffer("has_part", has_part, persistent=False)
+        self.own = nn.Parameter(torch.zeros(len(parts), width))
+        self.parts = nn.Parameter(torch.empty(n_parts, width))
+        self.bias = nn.Parameter(torch.zeros(len(parts)))
+        nn.init.normal_(self.parts, std=0.1 * width**-0.5)
+
+    @property
+    def weight(self) -> Tensor:
+        """:returns: the weights of the labels. *Shape:* ``(n_labels, width)``"""
+        return self.own + self.has_part @ self.parts
+
+    def forward(self, features: Tensor) -> Tensor:
+        return functional.linear(features, self.weight, self.bias)
+
+
+def compose(network: LSTMTagger, parts: Mapping[str, Sequence[Sequence[int]]]) -> None:
+    """Let the labels of some heads have parts in common while the network is trained.
+
+    :param network: a new network, which is changed.
+    :param parts: for each of these heads, the numbers of the parts of each label.
+    """
+    for heads in _heads(network):
+        for name, of_head in parts.items():
+            heads[name] = ComposedHead(cast(nn.Linear, heads[name]).in_features, of_head)
+
+
+def fold(network: LSTMTagger) -> LSTMTagger:
+    """Make a network that computes the same, in which the weights of labels have those of their parts in them.
+
+    :returns: a copy, of which all heads are plain ones. So are those of a network that is stored.
+    """
+    copied = copy.deepcopy(network)
+    for heads in _heads(copied):
+        for name, head in heads.items():
+            if isinstance(head, ComposedHead):
+                plain = make_head(*reversed(head.own.shape))
+                plain.load_state_dict({"weight": head.weight, "bias": head.bias})
+                heads[name] = plain
+    return copied
+
+
+def _heads(network: LSTMTagger) -> List[nn.ModuleDict]:
+    return [cast(Member, member).heads for member in network.members]
 
 
 def make_head(width: int, n_labels: int) -> nn.Linear:

@@ -74,7 +74,8 @@ def fit_calibrations(
 
 
 def _fit_calibration(logits: numpy.ndarray, targets: numpy.ndarray) -> Calibration:
-    temperature = refine_temperature(fit_temperature(logits, targets), logits, targets)
+    # Rounded, since JSON does not keep all digits.
+    temperature = round(refine_temperature(fit_temperature(logits, targets), logits, targets), 6)
     known = numpy.flatnonzero(targets >= 0)
     if logits.shape[1] == 1 or not len(known):
         return Calibration(temperature)

@@ -30,6 +30,7 @@ from .conflicts import check_pipeline
 from .credits import add_credits
 from .gold_labels import check_labels, collect_annotations, collect_labels, gold_targets, soft_targets
 from .label_combinations import collect_combinations
+from .label_parts import find_label_parts
 from .label_scheme import Labels, LabelScheme, TagMap, read_tag_map
 from .loss import rehearsal_gradient, tagging_loss
 from .prediction import Prediction, Scored, find_given, predict_labels, predict_probabilities, set_predictions
@@ -262,7 +263,8 @@ class LSTMTaggerPipe(TrainablePipe):
             warnings.warn(f"tag_map has no UPOS tag for {unmapped}: their tokens get 'X'.", stacklevel=2)
         self.vocabulary.fit(counts)
         self._drop_score_weights(annotations, nlp)
-        create_network(self.model, self.label_scheme.n_labels, self.vocab)
+        parts = find_label_parts(labels, annotations)
+        create_network(self.model, self.label_scheme.n_labels, self.vocab, parts)
         self.model.initialize(X=[eg.predicted for eg in islice(get_examples(), 10)])
 
     def predict(self, docs: Iterable[Doc]) -> List[Prediction]:

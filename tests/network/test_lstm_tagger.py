@@ -8,7 +8,7 @@ import torch
 
 from spacy_lstm_tagger.network.hardware import computes_bfloat16
 from spacy_lstm_tagger.network.lstm_layer import Sentences, drop
-from spacy_lstm_tagger.network.lstm_tagger import LSTMTagger
+from spacy_lstm_tagger.network.lstm_tagger import LSTMTagger, compose, fold
 from spacy_lstm_tagger.network.sizes import NetworkSizes
 from spacy_lstm_tagger.network.word_encoder import WordTypes
 
@@ -273,3 +273,46 @@ def test_layout_brings_every_token_to_its_cell_and_back(lengths):
     everything = torch.arange(sum(lengths))
     assert torch.equal(sentences.rightwards.flatten()[sentences.rightwards_cells], everything)
     assert torch.equal(sentences.leftwards.flatten()[sentences.leftwards_cells], everything)
+
+
+PARTS = {"morph": [[0], [0, 1], [1, 2], [], [2, 0], [3]]}
+
+
+def make_composed(sizes):
+    network = make(sizes)
+    compose(network, PARTS)
+    for member in network.members:
+        torch.nn.init.normal_(member.heads["morph"].own)
+    return network
+
+
+def test_composed_weights_are_the_sum_of_own_and_parts():
+    head = make_composed(RICH).members[0].heads["morph"]
+    own, parts = head.own, head.parts
+    assert parts.shape == (4, own.shape[1])
+    expected = [own[label] + sum(parts[part] for part in of_label) for label, of_label in enumerate(PARTS["morph"])]
+    torch.testing.assert_close(head.weight, torch.stack(expected))
+
+
+def test_folded_network_scores_the_same_and_has_the_weights_of_a_plain_one():
+    network = make_composed(RICH)
+    folded = fold(network)
+    plain = make(RICH)
+    plain.load_state_dict(folded.state_dict())
+    arguments = make_types(RICH), torch.arange(10), torch.tensor([4, 6])
+    for other in (folded, plain):
+        torch.testing.assert_close(other(*arguments), network(*arguments), rtol=0, atol=0)
+    assert fold(plain).state_dict().keys() == plain.state_dict().keys()
+
+
+def test_labels_with_a_common_part_learn_together():
+    network = make_composed(RICH)
+    head = network.members[0].heads["morph"]
+    before = head.weight.detach().clone()
+    head.weight[0].sum().backward()
+    with torch.no_grad():
+        for parameter in head.parameters():
+            if parameter.grad is not None:
+                parameter.add_(parameter.grad)
+    changed = (head.weight - before).abs().sum(dim=1) > 0
+    assert changed.tolist() == [True, True, False, False, True, False]

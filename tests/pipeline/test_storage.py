@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load
 
 from spacy_lstm_tagger.model.shim import get_network
+from spacy_lstm_tagger.network.lstm_tagger import fold
 from spacy_lstm_tagger.pipeline import storage
 
 from ..conftest import SMALL_MODEL, TEXTS, make_examples, make_pipeline
@@ -75,7 +76,7 @@ def test_files_are_those_of_the_contract(trained_path):
 def test_weights_take_two_bytes_each(trained, trained_path):
     weights = load((trained_path / "lstm_tagger" / "model.safetensors").read_bytes())
     assert {tensor.dtype for tensor in weights.values()} == {torch.float16}
-    network = get_network(trained.get_pipe("lstm_tagger").model)
+    network = fold(get_network(trained.get_pipe("lstm_tagger").model))
     assert {name: tuple(p.shape) for name, p in network.named_parameters()} == {
         name: tuple(tensor.shape) for name, tensor in weights.items()
     }
