@@ -12,8 +12,8 @@ from typing import Dict, Union
 
 from thinc.api import Config
 
-# The names of the trained taggers, which are the codes of their languages.
-PRETRAINED = ("en",)
+# The names of the trained taggers. Each begins with the code of its language.
+PRETRAINED = ("en", "en_fast")
 
 
 def configs_directory() -> Traversable:

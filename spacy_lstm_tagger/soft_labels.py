@@ -10,7 +10,7 @@ import numpy
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
-from .annotation_layers import LAYERS, UPOS
+from .annotation_layers import LAYERS, TAG_LAYERS, UPOS
 
 # Where a doc keeps its soft labels, in `Doc.user_data`.
 KEY = "lstm_tagger_soft_labels"
@@ -48,14 +48,16 @@ def set_soft_labels(doc: Doc, layers: Mapping[str, Sequence[Sequence[Tuple[str, 
 
     doc (Doc): The doc. It keeps them in a `DocBin(store_user_data=True)`.
     layers (Mapping[str, Sequence[Sequence[Tuple[str, float]]]]): For "tag", "pos" and "morph", or some of them, and for
-        each token its likeliest labels with their probabilities, as `LSTMTaggerPipe.top_k` returns them. Raises a
-        ValueError for other layers, another number of tokens, values of "pos" that are not UPOS tags, and
-        probabilities that are negative or sum up to more than 1.
+        each token its likeliest labels with their probabilities, as `LSTMTaggerPipe.top_k` returns them. Lemmas and
+        sentence boundaries have no soft labels, and are left out. Raises a ValueError for other layers, another number
+        of tokens, values of "pos" that are not UPOS tags, and probabilities that are negative or sum up to more than 1.
     """
     soft_labels = {}
     for layer, tokens in layers.items():
-        if layer not in LAYERS:
-            raise ValueError(f"Soft labels can be those of {', '.join(LAYERS)}, not of {layer!r}.")
+        if layer in LAYERS and layer not in TAG_LAYERS:
+            continue
+        if layer not in TAG_LAYERS:
+            raise ValueError(f"Soft labels can be those of {', '.join(TAG_LAYERS)}, not of {layer!r}.")
         names = {name: i for i, name in enumerate(dict.fromkeys(name for token in tokens for name, _ in token))}
         shape = len(tokens), max(map(len, tokens), default=0)
         indices = numpy.full(shape, NO_LABEL, dtype="int32")
@@ -122,7 +124,7 @@ def _check(doc: Doc, layer: str, labels: SoftLabels) -> None:
 
 def _set_missing(doc: Doc, layer: str, labels: SoftLabels) -> None:
     """Set the likeliest label of each token that has none of the layer."""
-    missing = doc.to_array(LAYERS[layer]) == 0
+    missing = doc.to_array(TAG_LAYERS[layer]) == 0
     if not labels.indices.size or not missing.any():
         return
     likeliest = labels.indices[numpy.arange(len(doc)), labels.probabilities.argmax(axis=1)]

@@ -1,5 +1,6 @@
 """Measure a tagger on annotated sentences."""
 
+from collections import Counter
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -11,7 +12,7 @@ from spacy.language import Language
 from spacy.scorer import PRFScore
 from wasabi import msg, table
 
-from ..annotation_layers import NAMES
+from ..annotation_layers import NAMES, TAG_LAYERS
 from ..evaluation.judgements import LayerScores, accuracy, count_confusions, judge_words, tag_examples
 from ..evaluation.report import REPORT_FILE, can_plot, write_report
 from ..evaluation.scores import (
@@ -24,6 +25,7 @@ from ..evaluation.scores import (
 )
 from ..formats.raw_text import is_raw_text
 from ..formats.treebank import create_treebank_v1, find_part
+from ..pipeline.gold_labels import has_sentences
 from ..pipeline.loading import find_tagger, load_pipeline
 from ..pipeline.scorer import score_raw_text
 from .cli import clean_exit, lstm_tagger_cli, show_progress
@@ -31,6 +33,8 @@ from .cli import clean_exit, lstm_tagger_cli, show_progress
 # What `train` leaves beside the pipelines: spaCy's log, and facts about the run that the report shows.
 TRAINING_LOG, TRAINING_RUN = "training-log.jsonl", "training-run.json"
 N_WORST = 10
+# Raw text is read in documents of up to so many words, as far as their paragraphs are known.
+WORDS_OF_DOCUMENT = 1000
 DIFFERENCE = "  difference"
 # Share of words with labels that the tagger does not have, from which it may be that the tag sets differ.
 MANY_UNKNOWN = 0.05
@@ -67,7 +71,8 @@ def evaluate_cli(
     ),
 ) -> None:
     """
-    Compare a tagger's labels with those of annotated sentences, on the words and sentences that these have.
+    Compare a tagger's labels with those of annotated sentences, on the words and sentences that these have, and on
+    their text.
     """
     with clean_exit():
         baseline = {} if compare is None else read_scores(compare)
@@ -99,13 +104,16 @@ def evaluate(
         wrote it.
     baseline (Mapping[str, Any]): The scores of another tagger on the same data, as `read_scores` returns them; the
         report shows the differences.
-    RETURNS (Dict[str, LayerScores]): Scores of each annotated layer: "pos", "tag", "morph".
+    RETURNS (Dict[str, LayerScores]): Scores of each annotated layer: "pos", "tag", "morph", "lemma". Those of "sents"
+        are on raw text alone.
     """
     nlp = load_pipeline(model)
     data_path = find_part(data_path, "dev")
-    read = create_treebank_v1(data_path, format, multiword="split", raw_text=True, gold_preproc=True)
+    read = create_treebank_v1(
+        data_path, format, multiword="split", raw_text=True, documents=WORDS_OF_DOCUMENT, gold_preproc=True
+    )
     examples = list(show_progress(read(nlp), unit=" sentences"))
-    on_given_words = [eg for eg in examples if not is_raw_text(eg)]
+    on_given_words = [eg for eg in examples if not is_raw_text(eg) and not has_sentences(eg.reference)]
     judgements = judge_words(nlp, show_progress(on_given_words, unit=" sentences"))
     raw = score_raw_text(tag_examples(nlp, filter(is_raw_text, examples)))
     if report is not None:
@@ -114,6 +122,8 @@ def evaluate(
         draw = partial(show_progress, unit=" plots", unit_scale=False)
         write_report(report, nlp, data_path, judgements, raw, log, facts, draw, baseline)
     layers = {name: scores._replace(raw=raw.get(name)) for name, scores in count_confusions(judgements).items()}
+    if "sents" in raw:
+        layers["sents"] = LayerScores(Counter(), Counter(), raw["sents"])
     _warn_of_unknown_labels(nlp, layers)
     return layers
 
@@ -139,11 +149,10 @@ def print_scores(layers: Dict[str, LayerScores], baseline: Mapping[str, Any] = {
         words, unknown = sum(scores.all.values()), sum(scores.unknown.values())
         shares = [
             scores.raw.fscore if scores.raw else None,
-            accuracy(scores.all),
-            accuracy(scores.known),
-            accuracy(scores.unknown) if unknown else None,
+            *(accuracy(part) if part else None for part in (scores.all, scores.known, scores.unknown)),
         ]
-        rows.append([NAMES[name], *("-" if x is None else _percent(x) for x in shares), f"{words:,}", f"{unknown:,}"])
+        counts = [f"{words:,}", f"{unknown:,}"] if words else ["", ""]
+        rows.append([NAMES[name], *("-" if x is None else _percent(x) for x in shares), *counts])
         if changes := differences(name, scores, baseline):
             rows.append([DIFFERENCE, *changes, "", ""])
     msg.table(
@@ -191,10 +200,10 @@ def _percent(share: float) -> str:
 
 def _warn_of_unknown_labels(nlp: Language, layers: Dict[str, LayerScores]) -> None:
     """Warn if many words have labels that the tagger cannot give, such as those of another tag set."""
-    for name, labels in find_tagger(nlp).label_data.items():
-        counts = (
-            {label: count_words(score) for label, score in layers[name].per_label.items()} if name in layers else {}
-        )
+    label_data = find_tagger(nlp).label_data
+    for name in TAG_LAYERS.keys() & layers.keys() & label_data.keys():
+        labels = label_data[name]
+        counts = {label: count_words(score) for label, score in layers[name].per_label.items()}
         unknown = sorted((label for label in counts if label not in labels), key=lambda label: -counts[label])
         n_words = sum(counts[label] for label in unknown)
         if n_words > MANY_UNKNOWN * sum(counts.values()):

@@ -15,7 +15,7 @@ from wasabi.util import supports_ansi
 
 from ..formats.filled_conllu import Block, fill_block, is_conllu, read_blocks
 from ..formats.tagged_text import list_misc, render
-from ..pipeline.loading import load_pipeline
+from ..pipeline.loading import find_tagger, load_pipeline
 from .cli import clean_exit, lstm_tagger_cli, show_progress
 
 # How much of a stream is read at once, in bytes: enough for full batches.
@@ -106,7 +106,7 @@ def tag_batches(
     if sentences or format == "conllu":
         docs = map(_split_sentences, docs)
     texts = (sentence for doc in docs for sentence in doc.sents) if sentences and format != "conllu" else docs
-    return render(texts, format, confidence=confidence, color=color)
+    return render(texts, format, confidence=confidence, lemmas=_sets_lemmas(nlp), color=color)
 
 
 def tag_conllu(
@@ -122,7 +122,7 @@ def tag_conllu(
 
     lines (Iterable[str]): The lines of CoNLL-U.
     file (str): The file's name, for errors.
-    format (str): Form of the output. "conllu" keeps the comments and all columns but UPOS, XPOS and FEATS.
+    format (str): Form of the output. "conllu" keeps the comments and all columns but those that the tagger sets.
     The other arguments are those of `tag`.
     YIELDS (str): Pieces of the output.
     """
@@ -130,7 +130,8 @@ def tag_conllu(
     blocks = _tag_blocks(nlp, read_blocks(lines, Path(file), nlp.vocab))
     if format == "conllu":
         return (fill_block(block, list_misc if confidence else lambda token: ()) for block in blocks)
-    return render((block.doc for block in blocks), format, confidence=confidence, color=color)
+    docs = (block.doc for block in blocks)
+    return render(docs, format, confidence=confidence, lemmas=_sets_lemmas(nlp), color=color)
 
 
 def read_lines(stream: BinaryIO, on_read: Callable[[int], object] = lambda n_bytes: None) -> Iterator[List[str]]:
@@ -203,6 +204,14 @@ def _pipe_batches(nlp: Language, batches: Iterable[Iterable[str]]) -> Iterator[D
 def _tag_blocks(nlp: Language, blocks: Iterable[Block]) -> Iterator[Block]:
     for batch in minibatch(blocks, nlp.batch_size):
         yield from (block._replace(doc=doc) for block, doc in zip(batch, nlp.pipe(block.doc for block in batch)))
+
+
+def _sets_lemmas(nlp: Language) -> bool:
+    """Whether the tagger, or another component, sets lemmas."""
+    tagger = find_tagger(nlp)
+    others = [name for name, pipe in nlp.pipeline if pipe is not tagger]
+    by_others = any("token.lemma" in nlp.get_pipe_meta(name).assigns for name in others)
+    return by_others or ("lemma" in tagger.label_data and "lemma" in tagger.cfg["heads"])
 
 
 def _split_sentences(doc: Doc) -> Doc:

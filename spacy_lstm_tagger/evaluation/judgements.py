@@ -87,7 +87,7 @@ def evaluate_layers(nlp: Language, examples: Iterable[Example]) -> Dict[str, Lay
 
     nlp (Language): A pipeline with an LSTM tagger.
     examples (Iterable[Example]): Examples whose predicted docs have the words of the reference docs.
-    RETURNS (Dict[str, LayerScores]): Scores of each layer that is annotated: "pos", "tag", "morph".
+    RETURNS (Dict[str, LayerScores]): Scores of each layer that is annotated: "pos", "tag", "morph", "lemma".
     """
     return count_confusions(judge_words(nlp, examples))
 
@@ -98,11 +98,11 @@ def judge_words(nlp: Language, examples: Iterable[Example]) -> Dict[str, List[Ju
     nlp (Language): A pipeline with an LSTM tagger.
     examples (Iterable[Example]): Examples whose predicted docs have the words of the reference docs. They are taken
         as they are needed.
-    RETURNS (Dict[str, List[Judgement]]): The judgements in each layer that is annotated: "pos", "tag", "morph".
+    RETURNS (Dict[str, List[Judgement]]): The judgements in each annotated layer: "pos", "tag", "morph", "lemma".
     """
     tagger = find_tagger(nlp)
     indices = {head: {label: i for i, label in enumerate(labels)} for head, labels in tagger.label_data.items()}
-    layers: Dict[str, List[Judgement]] = {name: [] for name in ("pos", "tag", "morph")}
+    layers: Dict[str, List[Judgement]] = {name: [] for name in ("pos", "tag", "morph", "lemma")}
     for batch in minibatch(examples, BATCH_SIZE):
         docs = [eg.predicted for eg in batch]
         for eg, doc, probabilities in zip(batch, nlp.pipe(docs), tagger.predict_proba(docs)):
@@ -110,7 +110,11 @@ def judge_words(nlp: Language, examples: Iterable[Example]) -> Dict[str, List[Ju
                 if gold.is_space:
                     continue
                 n_seen = tagger.vocabulary.count(gold.text)
-                pairs = {"pos": (gold.pos_, predicted.pos_), "tag": (gold.tag_, predicted.tag_)}
+                pairs = {
+                    "pos": (gold.pos_, predicted.pos_),
+                    "tag": (gold.tag_, predicted.tag_),
+                    "lemma": (gold.lemma_, predicted.lemma_),
+                }
                 if gold.has_morph():
                     pairs["morph"] = (
                         str(gold.morph) or "_",
@@ -157,7 +161,9 @@ def _find_probability(
     token: Token,
     label: str,
 ) -> float:
-    """A label's probability. UPOS that follows from the tag map is as probable as the tag."""
+    """A label's probability. UPOS that follows from the tag map is as probable as the tag, a lemma as its edit tree."""
+    if layer == "lemma":
+        return float(probabilities[layer][token.i].max()) if layer in probabilities else nan
     if layer not in indices:
         layer, label = "tag", token.tag_
     index = indices.get(layer, {}).get(label)

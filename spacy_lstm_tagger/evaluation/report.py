@@ -131,6 +131,8 @@ def find_surest_mistakes(judgements: Sequence[Judgement], n_mistakes: int = N_MI
 
 
 def _make_layer_figures(layer: str, scores: LayerScores) -> List[Figure]:
+    if layer == "lemma":  # which has as many labels as there are words
+        return []
     if layer == "morph":
         return [make_feature_figure(scores), *([make_feature_confusion_figure(scores)] if scores.errors else [])]
     return [

@@ -73,6 +73,9 @@ def scores_as_json(layers: Mapping[str, LayerScores]) -> Dict[str, Any]:
     """
     result: Dict[str, Any] = {}
     for layer, scores in layers.items():
+        if not scores.all and scores.raw is not None:
+            result[f"raw_{layer}_f"] = scores.raw.fscore
+            continue
         result[f"{layer}_acc"] = accuracy(scores.all)
         if scores.raw is not None:
             result[f"raw_{layer}_f"] = scores.raw.fscore
@@ -114,7 +117,7 @@ def differences(layer: str, scores: LayerScores, baseline: Mapping[str, Any]) ->
         known and unknown words are higher; "-" where one of the two is not known. None if the baseline lacks the layer.
         Raises a ValueError if it is on another number of words.
     """
-    if f"{layer}_acc" not in baseline:
+    if f"{layer}_acc" not in baseline or not scores.all:
         return None
     new = scores_as_json({layer: scores})
     if new[f"{layer}_words"] != baseline[f"{layer}_words"]:

@@ -12,6 +12,7 @@ from .multiword_tokens import MultiwordToken
 from .sentence import Sentence, blocks
 
 COLUMNS = 10
+PARAGRAPH = re.compile(r"#\s*new(doc|par)\b")
 FEATS = re.compile(r"[^\s=|]+=[^\s=|]+(\|[^\s=|]+=[^\s=|]+)*")
 
 
@@ -24,19 +25,22 @@ def read_conllu(text: str, file: Path) -> Iterator[Sentence]:
     """
     for block in blocks(text):
         words = read_words(block, file)
-        labels: List[Tuple[str, str, str]] = []
-        for number, (_, _, _, upos, xpos, feats, *_) in zip(words.lines, words.columns):
+        labels: List[Tuple[str, str, str, str]] = []
+        for number, (_, form, lemma, upos, xpos, feats, *_) in zip(words.lines, words.columns):
             place = f"{file}, line {number}"
             if upos not in UPOS and upos != "_":
                 raise ValueError(f"{place}: {upos!r:.20} is not a UPOS tag. Use: {', '.join(UPOS)}.")
             if feats != "_" and not FEATS.fullmatch(feats):
                 raise ValueError(f"{place}: FEATS must look like 'Case=Nom|Number=Sing' or '_', not {feats!r:.60}.")
-            labels.append(("" if xpos == "_" else xpos, "" if upos == "_" else upos, feats))
+            has_lemma = lemma != "_" or form == "_"
+            labels.append(("" if xpos == "_" else xpos, "" if upos == "_" else upos, feats, lemma if has_lemma else ""))
         if labels:
             heads = [int(head) if head.isascii() and head.isdigit() else 0 for *_, head, _, _, _ in words.columns]
             multiword = [MultiwordToken(*token, _find_root(heads, *token[:2])) for token in words.tokens]
-            tags, pos, morphs = (list(column) for column in zip(*labels))
-            yield Sentence([columns[1] for columns in words.columns], words.spaces, tags, pos, morphs, multiword)
+            forms = [columns[1] for columns in words.columns]
+            tags, pos, morphs, lemmas = (list(column) for column in zip(*labels))
+            begins_paragraph = any(PARAGRAPH.match(line) for _, line in block)
+            yield Sentence(forms, words.spaces, tags, pos, morphs, lemmas, multiword, begins_paragraph)
 
 
 class Words(NamedTuple):

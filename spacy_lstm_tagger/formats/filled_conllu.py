@@ -1,4 +1,4 @@
-"""CoNLL-U in which UPOS, XPOS and FEATS are filled in. Its comments and other columns stay as they are."""
+"""CoNLL-U in which LEMMA, UPOS, XPOS and FEATS are filled in. Its comments and other columns stay as they are."""
 
 import re
 from pathlib import Path
@@ -60,6 +60,7 @@ def fill_block(block: Block, misc: Callable[[Token], Iterable[str]] = lambda tok
     lines = list(block.lines)
     for number, token in zip(block.words, block.doc):
         columns = lines[number].split("\t")
+        columns[2] = token.lemma_ or columns[2]
         columns[3] = token.pos_ or columns[3]
         columns[4] = token.tag_ or columns[4]
         columns[5] = render_feats(token) if token.has_morph() else columns[5]

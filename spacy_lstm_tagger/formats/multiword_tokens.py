@@ -53,7 +53,7 @@ def merge_multiword_tokens(doc: Doc) -> Doc:
     """Make a doc of one with its multiword tokens whole.
 
     A whole one gets what `spacy convert --merge-subtokens` gives it: UPOS of its root, XPOS of all its words with "_"
-    between them, and the features of all its words together.
+    between them, their lemmas with blanks between them, and the features of all its words together.
 
     doc (Doc): An annotated doc.
     RETURNS (Doc): A doc with fewer tokens, or the doc itself if it has no multiword token.
@@ -94,6 +94,7 @@ def _merge(doc: Doc, tokens: Sequence[MultiwordToken]) -> Doc:
     tags: List[str] = []
     pos: List[str] = []
     morphs: List[str] = []
+    lemmas: List[str] = []
     sent_starts: List[Union[bool, int, None]] = []
     i = 0
     while i < len(doc):
@@ -103,6 +104,7 @@ def _merge(doc: Doc, tokens: Sequence[MultiwordToken]) -> Doc:
         spaces.append(bool(parts[-1].whitespace_))
         tags.append("_".join(part.tag_ for part in parts if part.tag_))
         pos.append(doc[token.root].pos_)
+        lemmas.append(" ".join(part.lemma_ for part in parts if part.lemma_))
         morphs.append(_join_features([str(part.morph) for part in parts]))
         sent_starts.append(doc[i].is_sent_start)
         i = token.end
@@ -113,6 +115,7 @@ def _merge(doc: Doc, tokens: Sequence[MultiwordToken]) -> Doc:
         tags=tags if doc.has_annotation("TAG") else None,
         pos=pos if doc.has_annotation("POS") else None,
         morphs=morphs if doc.has_annotation("MORPH") else None,
+        lemmas=lemmas if doc.has_annotation("LEMMA") else None,
         sent_starts=sent_starts,
     )
     merged.has_unknown_spaces = doc.has_unknown_spaces

@@ -16,12 +16,12 @@ import numpy
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from ..annotation_layers import LAYERS
+from ..annotation_layers import TAG_LAYERS
 from ..soft_labels import NO_LABEL, SoftLabels, keep_soft_labels, normalize
 from .sentence import Sentence, to_doc
 
 ROWS_AT_ONCE = 5_000
-SOFT = {layer: f"{layer}_soft" for layer in LAYERS}
+SOFT = {layer: f"{layer}_soft" for layer in TAG_LAYERS}
 
 
 def read_parquet(file: Path, vocab: Vocab) -> Iterator[Doc]:
@@ -55,7 +55,7 @@ def _read_rows(batch: Any, vocab: Vocab) -> Iterator[Doc]:
     types = {
         "words": pyarrow.list_(pyarrow.string()),
         "spaces": pyarrow.list_(pyarrow.bool_()),
-        **dict.fromkeys(LAYERS, pyarrow.list_(pyarrow.string())),
+        **dict.fromkeys(TAG_LAYERS, pyarrow.list_(pyarrow.string())),
         **dict.fromkeys(SOFT.values(), pyarrow.list_(pyarrow.list_(label))),
     }
     if "words" not in batch.schema.names:
@@ -73,7 +73,7 @@ def _read_rows(batch: Any, vocab: Vocab) -> Iterator[Doc]:
         for name, of_words in values.items():
             if of_words is not None and len(of_words) != len(words):
                 raise ValueError(f"{len(words)} words, but {len(of_words)} {name!r}")
-        tags, pos, morphs = (values.get(layer) and [name or "" for name in values[layer]] for layer in LAYERS)
+        tags, pos, morphs = (values.get(layer) and [name or "" for name in values[layer]] for layer in TAG_LAYERS)
         doc = to_doc(Sentence(words, values.get("spaces"), tags, pos, morphs), vocab)
         keep_soft_labels(doc, {layer: labels for layer, labels in zip(soft, soft_labels) if labels is not None})
         yield doc

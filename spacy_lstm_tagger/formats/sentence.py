@@ -1,12 +1,15 @@
 """An annotated sentence, which every text format is read into."""
 
-from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from ..annotation_layers import NO_FEATS
 from .multiword_tokens import MultiwordToken, keep_multiword_tokens
+
+# In `Doc.user_data`: the key of an extension attribute of the first token.
+BEGINS_PARAGRAPH = ("._.", "begins_paragraph", 0, None)
 
 
 class Sentence(NamedTuple):
@@ -17,7 +20,9 @@ class Sentence(NamedTuple):
     tags (Optional[List[str]]): Fine-grained tags (XPOS).
     pos (Optional[List[str]]): UPOS tags.
     morphs (Optional[List[str]]): Morphological features (FEATS).
+    lemmas (Optional[List[str]]): Lemmas.
     multiword_tokens (Sequence[MultiwordToken]): Tokens of the text that are several words, in their order.
+    begins_paragraph (bool): Whether a paragraph, or a document, is known to begin with it.
     """
 
     words: List[str]
@@ -25,7 +30,9 @@ class Sentence(NamedTuple):
     tags: Optional[List[str]] = None
     pos: Optional[List[str]] = None
     morphs: Optional[List[str]] = None
+    lemmas: Optional[List[str]] = None
     multiword_tokens: Sequence[MultiwordToken] = ()
+    begins_paragraph: bool = False
 
 
 def to_doc(sentence: Sentence, vocab: Vocab) -> Doc:
@@ -41,10 +48,14 @@ def to_doc(sentence: Sentence, vocab: Vocab) -> Doc:
         spaces=sentence.spaces,
         tags=sentence.tags,
         pos=sentence.pos,
+        lemmas=sentence.lemmas,
         morphs=None if sentence.morphs is None else ["" if feats == NO_FEATS else feats for feats in sentence.morphs],
         sent_starts=[i == 0 for i in range(len(sentence.words))],
     )
     keep_multiword_tokens(doc, sentence.multiword_tokens)
+    if sentence.begins_paragraph:
+        user_data: Dict[Any, Any] = doc.user_data
+        user_data[BEGINS_PARAGRAPH] = True
     return doc
 
 

@@ -3,7 +3,6 @@
 import json
 import re
 import unicodedata
-from functools import partial
 from importlib.resources import files
 from itertools import chain, islice
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Tuple, Union
@@ -48,30 +47,37 @@ UPOS_COLORS = {tag: group.color for tag, group in GROUP_OF.items()}
 Text = Union[Doc, Span]
 
 
-def render(texts: Iterable[Text], format: str, *, confidence: bool = False, color: bool = False) -> Iterator[str]:
+def render(
+    texts: Iterable[Text], format: str, *, confidence: bool = False, lemmas: bool = False, color: bool = False
+) -> Iterator[str]:
     """Render tagged docs, or spans of them.
 
     texts (Iterable[Union[Doc, Span]]): The docs. CoNLL-U needs docs.
     format (str): One of `FORMATS`.
     confidence (bool): Whether to show `token._.pos_confidence` and those of other layers, and to mark doubtful words.
+    lemmas (bool): Whether tables and TSV have a column for lemmas. JSON and CoNLL-U have those that there are.
     color (bool): Whether tables have colours, by escape sequences of a terminal.
     YIELDS (str): Pieces of text, each complete with its line ends. Raises a ValueError for an unknown format.
     """
     if format not in FORMATS:
         raise ValueError(f"Unknown format '{format}'. Use one of: {', '.join(FORMATS)}.")
-    renderer = partial(render_table, color=color) if format == "table" else FORMATS[format]
-    return renderer(texts, confidence)
+    if format == "table":
+        return render_table(texts, confidence, lemmas, color)
+    if format == "tsv":
+        return render_tsv(texts, confidence, lemmas)
+    return FORMATS[format](texts, confidence)
 
 
-def render_table(texts: Iterable[Text], confidence: bool, color: bool = False) -> Iterator[str]:
+def render_table(texts: Iterable[Text], confidence: bool, lemmas: bool = False, color: bool = False) -> Iterator[str]:
     """Render one aligned table per text. Confidences are in percent, with a "?" if the label is doubtful."""
-    layers = _confidence_layers() if confidence else []
-    header = ["word", *map(NAMES.__getitem__, ("pos", "tag", "morph")), *(f"{NAMES[layer]}%" for layer in layers)]
+    layers = _confidence_layers(lemmas) if confidence else []
+    shown = ["pos", "tag", "morph", *(["lemma"] if lemmas else [])]
+    header = ["word", *map(NAMES.__getitem__, shown), *(f"{NAMES[layer]}%" for layer in layers)]
     for text in texts:
         tokens = [token for token in text if not token.is_space]
         if not tokens:
             continue
-        rows = [[*_labels(token), *(_percent(token, layer) for layer in layers)] for token in tokens]
+        rows = [[*_labels(token, lemmas), *(_percent(token, layer) for layer in layers)] for token in tokens]
         widths = [max(map(_count_cells, column)) for column in zip(header, *rows)]
         divider = ["-" * width for width in widths]
         lines = []
@@ -80,7 +86,7 @@ def render_table(texts: Iterable[Text], confidence: bool, color: bool = False) -
             if color and token is not None:
                 cells[1] = paint(cells[1], fg=UPOS_COLORS.get(token.pos_))
                 cells = [
-                    paint(cell, fg=DOUBTFUL_COLOR, bold=True) if "?" in cell and i > 3 else cell
+                    paint(cell, fg=DOUBTFUL_COLOR, bold=True) if "?" in cell and i > len(shown) else cell
                     for i, cell in enumerate(cells)
                 ]
             lines.append("   ".join(cells).rstrip())
@@ -97,6 +103,7 @@ def render_jsonl(texts: Iterable[Text], confidence: bool) -> Iterator[str]:
                 "pos": token.pos_,
                 "tag": token.tag_,
                 "morph": str(token.morph),
+                **({"lemma": token.lemma_} if token.lemma else {}),
             }
             if confidence and _confidences(token):
                 entry.update(_confidences(token), doubtful=is_doubtful(token))
@@ -104,18 +111,19 @@ def render_jsonl(texts: Iterable[Text], confidence: bool) -> Iterator[str]:
         yield json.dumps({"text": text.text, "tokens": tokens}, ensure_ascii=False) + "\n"
 
 
-def render_tsv(texts: Iterable[Text], confidence: bool) -> Iterator[str]:
+def render_tsv(texts: Iterable[Text], confidence: bool, lemmas: bool = False) -> Iterator[str]:
     """Render a header, and one word per line with its labels and their confidences, and an empty line after each
     text. The columns have the names that JSON has."""
-    layers = _confidence_layers() if confidence else []
-    header = ["text", "pos", "tag", "morph", *(f"{layer}_confidence" for layer in layers)]
+    layers = _confidence_layers(lemmas) if confidence else []
+    shown = ["text", "pos", "tag", "morph", *(["lemma"] if lemmas else [])]
+    header = [*shown, *(f"{layer}_confidence" for layer in layers)]
     for number, text in enumerate(texts):
         rows = [] if number else [header]
         for token in text:
             if not token.is_space:
                 confidences = _confidences(token)
-                values = [confidences.get(name) for name in header[4:]]
-                rows.append([*_labels(token), *("_" if value is None else f"{value:.4f}" for value in values)])
+                values = [confidences.get(name) for name in header[len(shown) :]]
+                rows.append([*_labels(token, lemmas), *("_" if value is None else f"{value:.4f}" for value in values)])
         yield "".join("\t".join(row) + "\n" for row in [*rows, []])
 
 
@@ -158,9 +166,10 @@ def list_misc(token: Token) -> List[str]:
     return [*entries, *(["Doubtful=Yes"] if is_doubtful(token) else [])]
 
 
-def _confidence_layers() -> List[str]:
+def _confidence_layers(lemmas: bool = True) -> List[str]:
     """The layers whose confidences the pipeline can store, in the order of columns."""
-    return [layer for layer in ("pos", "tag", "morph") if Token.has_extension(f"{layer}_confidence")]
+    layers = ("pos", "tag", "morph", "lemma") if lemmas else ("pos", "tag", "morph")
+    return [layer for layer in layers if Token.has_extension(f"{layer}_confidence")]
 
 
 def _confidences(token: Token) -> Dict[str, float]:
@@ -174,9 +183,11 @@ def _percent(token: Token, layer: str) -> str:
     return "_" if value is None else f"{100 * value:.0f}{'?' if value < DOUBTFUL else ''}"
 
 
-def _labels(token: Token) -> List[str]:
-    """Word, UPOS, XPOS and FEATS. Whitespace in words becomes one space, which does not break rows."""
+def _labels(token: Token, lemmas: bool) -> List[str]:
+    """Word, UPOS, XPOS, FEATS and, if wanted, the lemma. Whitespace in words becomes one space, which does not break
+    rows."""
     labels = [" ".join(token.text.split()), token.pos_, token.tag_, render_feats(token)]
+    labels += [" ".join(token.lemma_.split())] if lemmas else []
     return [label or "_" for label in labels]
 
 
@@ -188,6 +199,7 @@ def _describe_words(text: Text, confidence: bool) -> Iterator[Dict[str, Any]]:
                 yield {"is_break": True}
             continue
         labels = [("pos", token.pos_), ("tag", token.tag_), ("morph", str(token.morph).replace("|", ", "))]
+        labels.append(("lemma", token.lemma_))
         yield {
             "text": token.text,
             "label": token.pos_ or token.tag_,

@@ -15,12 +15,12 @@ from spacy.util import ensure_path
 from spacy.vocab import Vocab
 
 from ..annotation_layers import UPOS_IDS
-from ..soft_labels import cut_out
+from ..soft_labels import cut_out, find_soft_labels
 from .conllu import read_conllu
 from .multiword_tokens import merge_as_tokenized, merge_multiword_tokens
 from .parquet import read_parquet
 from .raw_text import make_raw_example
-from .sentence import lines, to_doc
+from .sentence import BEGINS_PARAGRAPH, lines, to_doc
 from .word_tag_pairs import is_pair, read_json, read_jsonl, read_text, read_tsv
 
 # In the directory of a treebank, these can be something else, such as its text.
@@ -47,6 +47,7 @@ def create_treebank_v1(
     format: Optional[str] = None,
     multiword: str = "both",
     raw_text: bool = False,
+    documents: int = 0,
     gold_preproc: bool = False,
     max_length: int = 0,
     limit: int = 0,
@@ -61,6 +62,9 @@ def create_treebank_v1(
         multiword token of it whole, a second time with these whole; without gold_preproc only in this way.
     raw_text (bool): Whether to read each sentence once more as text, with the tokens of the pipeline's tokenizer. The
         component's scores of these are `raw_tag_f`, `raw_pos_f` and `raw_morph_f`.
+    documents (int): Whether to read sentences once more in documents, of at most so many words, from which the tagger
+        learns where sentences begin. They are joined in the order of the file, up to the next paragraph where those
+        are known. Raw text is read in documents too. 0: by sentence.
     gold_preproc (bool): Whether to keep the file's words and sentences, instead of running the tokenizer.
     max_length (int): Longest doc, in tokens; longer ones are split into sentences. 0: no limit.
     limit (int): How many docs are read. 0: no limit.
@@ -74,16 +78,37 @@ def create_treebank_v1(
     corpus = Corpus(path, max_length=max_length, augmenter=augmenter or dont_augment)
 
     def read(nlp: Language) -> Iterator[Example]:
-        for doc in itertools.islice(read_docs(path, nlp.vocab, format), limit or None):
-            docs: Iterable[Doc] = _vary(doc, nlp, multiword, gold_preproc)
-            if gold_preproc or 0 < max_length <= len(doc):
-                docs = itertools.chain.from_iterable(map(_split, docs))
-            for eg in _keep_tokens(nlp, docs) if gold_preproc else corpus.make_examples(nlp, docs):
-                yield from corpus.augmenter(nlp, eg)
+        sentences = itertools.islice(read_docs(path, nlp.vocab, format), limit or None)
+        for group in _group(sentences, documents):
+            for doc in group:
+                docs: Iterable[Doc] = _vary(doc, nlp, multiword, gold_preproc)
+                if gold_preproc or 0 < max_length <= len(doc):
+                    docs = itertools.chain.from_iterable(map(_split, docs))
+                for eg in _keep_tokens(nlp, docs) if gold_preproc else corpus.make_examples(nlp, docs):
+                    yield from corpus.augmenter(nlp, eg)
+            document = Doc.from_docs(group, ensure_whitespace=False) if len(group) > 1 else group[0]
+            if len(group) > 1:
+                for eg in _keep_tokens(nlp, _vary(document, nlp, multiword, False)):
+                    yield from corpus.augmenter(nlp, eg)
             if raw_text:
-                yield make_raw_example(doc, nlp)
+                yield make_raw_example(document, nlp)
 
     return read
+
+
+def _group(docs: Iterable[Doc], n_words: int) -> Iterator[List[Doc]]:
+    """Group docs that follow each other in a text, up to so many words."""
+    group: List[Doc] = []
+    for doc in docs:
+        user_data: Dict[Any, Any] = doc.user_data
+        # spaCy does not join docs with soft labels.
+        is_next = BEGINS_PARAGRAPH not in user_data and not any(map(find_soft_labels, [doc, *group[-1:]]))
+        if group and not (is_next and sum(map(len, group)) + len(doc) <= n_words):
+            yield group
+            group = []
+        group.append(doc)
+    if group:
+        yield group
 
 
 def _vary(doc: Doc, nlp: Language, multiword: str, gold_preproc: bool) -> List[Doc]:

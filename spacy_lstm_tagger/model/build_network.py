@@ -11,10 +11,10 @@ from thinc.api import get_torch_default_device
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from ..network.lstm_tagger import LSTMTagger, compose
+from ..network.lstm_tagger import LSTMTagger, compose, fold
 from ..network.sizes import NetworkSizes
 from .features import TaggerModel, get_settings
-from .shim import get_shim
+from .shim import get_network, get_shim
 from .vocabulary import Vocabulary
 
 
@@ -39,6 +39,18 @@ def create_network(
     network = LSTMTagger(NetworkSizes(n_labels=n_labels, vector_width=vector_width, **tables, **widths))
     if get_settings(model).compose_labels:
         compose(network, parts)
+    set_network(model, network)
+
+
+def add_heads(model: TaggerModel, n_labels: Dict[str, int]) -> None:
+    """Give the model a network that has more heads and computes the same with those that it had.
+
+    model (Model[List[Doc], List[numpy.ndarray]]): The model.
+    n_labels (Dict[str, int]): Number of labels of each head, with the new heads.
+    """
+    old = fold(get_network(model))
+    network = LSTMTagger(old.sizes._replace(n_labels=n_labels))
+    network.load_state_dict(old.state_dict(), strict=False)
     set_network(model, network)
 
 

@@ -1,5 +1,6 @@
 """Cut docs into the stretches of words that the network reads as one sequence."""
 
+import re
 from itertools import accumulate
 from typing import NamedTuple, Sequence
 
@@ -8,6 +9,8 @@ from spacy.attrs import IS_SPACE, ORTH, SENT_START
 from spacy.tokens import Doc
 
 from ..ragged import numbers_within, starts_of
+
+EMPTY_LINE = re.compile(r"\n\s*?\n")
 
 
 class Windows(NamedTuple):
@@ -25,8 +28,8 @@ class Windows(NamedTuple):
 
 
 def cut_windows(docs: Sequence[Doc], size: int, overlap: int) -> Windows:
-    """Cut docs into windows: at sentence boundaries where they are set, and into overlapping parts where a
-    sentence, or a doc without boundaries, is longer than a window. Whitespace tokens are left out.
+    """Cut docs into windows: at sentence boundaries where they are set, else at empty lines, and into overlapping parts
+    where a sentence, or a paragraph, is longer than a window. Whitespace tokens are left out.
 
     docs (Sequence[Doc]): The docs.
     size (int): The most words a window may have.
@@ -37,6 +40,8 @@ def cut_windows(docs: Sequence[Doc], size: int, overlap: int) -> Windows:
     # shape: (n_tokens, 3)
     table = numpy.concatenate(attributes) if docs else numpy.zeros((0, 3), "uint64")
     begins = table[:, 2] == 1
+    if table[:, 1].any():
+        begins |= numpy.concatenate([begins_paragraph(doc) for doc in docs])
     # The first token of each doc that has any.
     begins[list(accumulate((len(doc) for doc in docs if len(doc)), initial=0))[:-1]] = True
     (tokens,) = (table[:, 1] == 0).nonzero()
@@ -59,3 +64,17 @@ def cut_windows(docs: Sequence[Doc], size: int, overlap: int) -> Windows:
         position >= numpy.repeat(numpy.where(rest > size, size - (overlap - overlap // 2), size), lengths)
     )
     return Windows(table[tokens[cells], 0], lengths, numpy.where(left_to_others, -1, tokens[cells]))
+
+
+def begins_paragraph(doc: Doc) -> numpy.ndarray:
+    """Find the tokens that follow an empty line.
+
+    doc (Doc): The doc.
+    RETURNS (numpy.ndarray): Whether each token does, False for all in a doc that has sentence boundaries. bool, shape
+        (n_tokens,).
+    """
+    begins = numpy.zeros(len(doc), dtype=bool)
+    if not doc.has_annotation("SENT_START"):
+        for i in doc.to_array(IS_SPACE)[:-1].nonzero()[0].tolist():
+            begins[i + 1] = EMPTY_LINE.search(doc[i].text) is not None
+    return begins

@@ -1,13 +1,13 @@
 """The pipeline component `lstm_tagger`."""
 
 import warnings
-from collections import Counter
 from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy
 from spacy import util
+from spacy.attrs import ORTH
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline.trainable_pipe import TrainablePipe
@@ -16,8 +16,8 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer, set_dropout_rate
 
-from ..annotation_layers import LAYERS, Annotation
-from ..model.build_network import create_network
+from ..annotation_layers import LAYERS, TAG_LAYERS
+from ..model.build_network import add_heads, create_network
 from ..model.shim import get_shim
 from ..model.tagging_pass import score_tokens
 from ..model.vocabulary import Vocabulary
@@ -28,7 +28,7 @@ from .calibration import Calibration, fit_calibrations
 from .confidence import register_confidence
 from .conflicts import check_pipeline
 from .credits import add_credits
-from .gold_labels import check_labels, collect_annotations, collect_labels, gold_targets, soft_targets
+from .gold_labels import check_labels, collect_annotations, gold_targets, soft_targets
 from .label_combinations import collect_combinations
 from .label_parts import find_label_parts
 from .label_scheme import Labels, LabelScheme, TagMap, read_tag_map
@@ -36,11 +36,13 @@ from .loss import rehearsal_gradient, tagging_loss
 from .prediction import Prediction, Scored, find_given, predict_labels, predict_probabilities, set_predictions
 from .probabilities import likeliest
 from .scorer import drop_score_weights, lstm_tagger_score
+from .token_attributes import get_attributes
+from .training_data import TrainingData, read_training_data
 
 
 @Language.factory(
     "lstm_tagger",
-    assigns=["token.tag", "token.pos", "token.morph"],
+    assigns=["token.tag", "token.pos", "token.morph", "token.lemma", "token.is_sent_start", "doc.sents"],
     default_config={
         "model": DEFAULT_MODEL,
         "overwrite": True,
@@ -50,10 +52,12 @@ from .scorer import drop_score_weights, lstm_tagger_score
         "label_smoothing": 0.03,
         "tag_map": None,
         "consistent_labels": True,
+        "heads": list(LAYERS),
+        "min_tree_freq": 3,
         "store_confidence": False,
         "pretrained": None,
     },
-    default_score_weights={"tag_acc": 0.4, "pos_acc": 0.4, "morph_acc": 0.2, "morph_per_feat": None},
+    default_score_weights={"tag_acc": 0.3, "pos_acc": 0.3, "morph_acc": 0.2, "lemma_acc": 0.2, "morph_per_feat": None},
 )
 def make_lstm_tagger(
     nlp: Language,
@@ -66,6 +70,8 @@ def make_lstm_tagger(
     label_smoothing: float,
     tag_map: Optional[Union[Dict[str, str], str]],
     consistent_labels: bool,
+    heads: List[str],
+    min_tree_freq: int,
     store_confidence: bool,
     pretrained: Optional[str],
 ) -> "LSTMTaggerPipe":
@@ -83,13 +89,16 @@ def make_lstm_tagger(
         label_smoothing=label_smoothing,
         tag_map=tag_map,
         consistent_labels=consistent_labels,
+        heads=heads,
+        min_tree_freq=min_tree_freq,
         store_confidence=store_confidence,
         pretrained=pretrained,
     )
 
 
 class LSTMTaggerPipe(TrainablePipe):
-    """Pipeline component that sets `token.tag`, `token.pos` and `token.morph` with one LSTM.
+    """Pipeline component that sets `token.tag`, `token.pos`, `token.morph`, `token.lemma` and, in docs that have none,
+    sentence boundaries, with one LSTM.
 
     The network has a head for each of these layers that the training data has.
 
@@ -114,6 +123,8 @@ class LSTMTaggerPipe(TrainablePipe):
         label_smoothing: float = 0.0,
         tag_map: Optional[TagMap] = None,
         consistent_labels: bool = True,
+        heads: Sequence[str] = tuple(LAYERS),
+        min_tree_freq: int = 3,
         store_confidence: bool = False,
         pretrained: Optional[str] = None,
     ) -> None:
@@ -133,11 +144,17 @@ class LSTMTaggerPipe(TrainablePipe):
         tag_map (Optional[TagMap]): The UPOS tag of each fine-grained tag, or the path of a JSON file with them, for
             training data that has no UPOS tags. Other tags become "X".
         consistent_labels (bool): Whether a token only gets labels that occur together in the training data.
+        heads (Sequence[str]): What is learned, of what the training data has, and what is set: "tag", "pos", "morph",
+            "lemma" and "sents", where sentences begin.
+        min_tree_freq (int): How often an edit tree must occur in the training data to be learned.
         store_confidence (bool): Whether to store the labels' probabilities, as `token._.tag_confidence`,
             `token._.pos_confidence` and `token._.morph_confidence`.
         pretrained (Optional[str]): The name of a tagger that ships with the package, to start from. `initialize`
             then restores it.
         """
+        unknown = [head for head in heads if head not in LAYERS]
+        if unknown:
+            raise ValueError(f"heads has {unknown[0]!r}. Use some of: {', '.join(LAYERS)}.")
         self.vocab = vocab
         self.model = model
         self.name = name
@@ -148,7 +165,9 @@ class LSTMTaggerPipe(TrainablePipe):
         self.cfg: Dict[str, Any] = {
             "consistent_labels": consistent_labels,
             "extend": extend,
+            "heads": list(heads),
             "label_smoothing": label_smoothing,
+            "min_tree_freq": min_tree_freq,
             "neg_prefix": neg_prefix,
             "overwrite": overwrite,
             "pretrained": pretrained,
@@ -232,40 +251,60 @@ class LSTMTaggerPipe(TrainablePipe):
             writes them, or the fine-grained tags alone. By default they are collected from the data.
         """
         validate_get_examples(get_examples, "LSTMTaggerPipe.initialize")
+        data = read_training_data(get_examples())
+        found = data.collect_labels(self.cfg["neg_prefix"], self.cfg["min_tree_freq"])
         if self.cfg["pretrained"] is not None:
             with pretrained_directory(self.cfg["pretrained"]) as directory:
                 self.from_disk(directory, exclude=["vocab"])
-            annotations = collect_annotations(eg.reference for eg in get_examples())
-            check_labels(annotations, self.label_data, self.cfg["neg_prefix"])
-            self._drop_score_weights(annotations, nlp)
-            return
-        util.check_lexeme_norms(self.vocab, "tagger")
-        counts: Counter[str] = Counter()
+            check_labels(data.annotations, self.label_data, self.cfg["neg_prefix"])
+            self._add_heads(data, found)
+        else:
+            util.check_lexeme_norms(self.vocab, "tagger")
+            if labels is None:
+                labels = found
+            elif not isinstance(labels, Mapping):
+                labels = {"tag": list(labels)}
+            self._create(data, labels)
+            self.model.initialize(X=[eg.predicted for eg in islice(get_examples(), 10)])
+        if found and nlp is not None:
+            # Layers that the training data lacks do not choose the best step.
+            drop_score_weights(nlp, self.name, set(LAYERS) - (set(found) & set(self.label_scheme.layers)))
 
-        def read_references() -> Iterator[Doc]:
-            for eg in get_examples():
-                counts.update(token.text for token in eg.predicted if not token.is_space)
-                yield eg.reference
+    def add_heads(self, examples: Iterable[Example]) -> None:
+        """Add heads for layers that examples have and the tagger does not, such as lemmas. What it has learned stays.
 
-        annotations = collect_annotations(read_references())
-        if labels is None:
-            labels = collect_labels(annotations, self.cfg["neg_prefix"])
-        elif not isinstance(labels, Mapping):
-            labels = {"tag": list(labels)}
+        examples (Iterable[Example]): The examples, from which the new heads can then be learned.
+        """
+        data = read_training_data(examples)
+        self._add_heads(data, data.collect_labels(self.cfg["neg_prefix"], self.cfg["min_tree_freq"]))
+
+    def _add_heads(self, data: TrainingData, labels: Labels) -> None:
+        added = {layer: names for layer, names in labels.items() if layer in self.cfg["heads"]}
+        added = {layer: names for layer, names in added.items() if layer not in self.label_scheme.layers}
+        if added:
+            labels, calibrations = {**added, **self.label_data}, self.calibrations
+            # Other combinations would leave labels of the new heads out.
+            combinations: Sequence[int] = self.label_scheme.combinations
+            if set(added) & set(TAG_LAYERS):
+                combinations = collect_combinations(data.annotations, labels)
+            self._set_labels(labels, combinations)
+            self.calibrations = calibrations
+            add_heads(self.model, self.label_scheme.n_labels)
+
+    def _create(self, data: TrainingData, labels: Labels) -> None:
+        """Create a network for labels and words."""
         known = self.label_data
         merged = {layer: list(dict.fromkeys([*known.get(layer, ()), *labels.get(layer, ())])) for layer in LAYERS}
-        labels = {layer: names for layer, names in merged.items() if names}
+        labels = {layer: names for layer, names in merged.items() if names and layer in self.cfg["heads"]}
         if not labels:
             raise ValueError(Errors.E143.format(name=self.name))
-        self._set_labels(labels, collect_combinations(annotations, labels))
+        self._set_labels(labels, collect_combinations(data.annotations, labels))
         if self.label_scheme.unmapped_tags:
             unmapped = ", ".join(self.label_scheme.unmapped_tags)
-            warnings.warn(f"tag_map has no UPOS tag for {unmapped}: their tokens get 'X'.", stacklevel=2)
-        self.vocabulary.fit(counts)
-        self._drop_score_weights(annotations, nlp)
-        parts = find_label_parts(labels, annotations)
+            warnings.warn(f"tag_map has no UPOS tag for {unmapped}: their tokens get 'X'.", stacklevel=3)
+        self.vocabulary.fit(data.words)
+        parts = find_label_parts(labels, data.annotations)
         create_network(self.model, self.label_scheme.n_labels, self.vocab, parts)
-        self.model.initialize(X=[eg.predicted for eg in islice(get_examples(), 10)])
 
     def predict(self, docs: Iterable[Doc]) -> List[Prediction]:
         """Find the labels of docs, without changing them.
@@ -290,7 +329,9 @@ class LSTMTaggerPipe(TrainablePipe):
         overwrite, extend = self.cfg["overwrite"], self.cfg["extend"]
         if not self._is_checked:
             self._is_checked = check_pipeline(self, docs)
-        set_predictions(docs, list(predictions), self.label_scheme, overwrite=overwrite, extend=extend)
+        set_predictions(
+            docs, list(predictions), self.label_scheme, heads=self.cfg["heads"], overwrite=overwrite, extend=extend
+        )
 
     def predict_proba(self, docs: Iterable[Doc]) -> List[Dict[str, numpy.ndarray]]:
         """Find the probability of every label for every token.
@@ -363,10 +404,11 @@ class LSTMTaggerPipe(TrainablePipe):
         return super().score(examples, **kwargs)
 
     def _score(self, docs: Sequence[Doc], given: Optional[numpy.ndarray] = None) -> Iterator[Scored]:
+        orths = get_attributes(docs, [ORTH])[:, 0] if docs else numpy.zeros(0, "uint64")
         for tokens, logits in score_tokens(self.model, docs):
             heads = self.label_scheme.split_heads(logits)
             # First, since it changes logits.
-            labels = self.label_scheme.choose(heads, None if given is None else given[tokens])
+            labels = self.label_scheme.choose(heads, orths[tokens], None if given is None else given[tokens])
             yield Scored(tokens, heads, labels)
 
     def get_loss(self, examples: Iterable[Example], scores: List[numpy.ndarray]) -> Tuple[float, List[numpy.ndarray]]:
@@ -469,12 +511,6 @@ class LSTMTaggerPipe(TrainablePipe):
                 self.cfg["tag_map"] = learned["tag_map"]
             self._set_labels(learned["labels"], learned["combinations"])
             self.calibrations = storage.read_calibrations(learned)
-
-    def _drop_score_weights(self, annotations: Set[Annotation], nlp: Optional[Language]) -> None:
-        """Leave layers that the training data lacks out of the choice of the best step."""
-        found = collect_labels(annotations, self.cfg["neg_prefix"])
-        if found and nlp is not None:
-            drop_score_weights(nlp, self.name, set(LAYERS) - (set(found) & set(self.label_scheme.layers)))
 
     def _set_labels(self, labels: Mapping[str, Sequence[str]], combinations: Sequence[int] = ()) -> None:
         """Set the labels; the calibrations of other labels do not apply to them."""

@@ -24,6 +24,7 @@ def add_credits(nlp: Language, pretrained: str) -> None:
     for field, value in credits.items():
         names = [name for name in (meta.get(field) or "").split(", ") if name]
         meta[field] = ", ".join(dict.fromkeys([*names, value]))
-    sources: List[Any] = [card["sources"]["treebank"], *card["sources"]["raw_text"]]
+    named = [card["sources"][name] for name in ("treebank", "encoder") if name in card["sources"]]
+    sources: List[Any] = [*named, *card["sources"]["raw_text"]]
     known = list(meta.get("sources") or [])
     meta["sources"] = [*known, *(source for source in sources if source not in known)]

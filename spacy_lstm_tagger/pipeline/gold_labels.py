@@ -3,13 +3,15 @@
 from typing import Dict, Iterable, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
 import numpy
-from spacy.attrs import IS_SPACE, ORTH
+from spacy.attrs import IS_SPACE, LEMMA, ORTH, SENT_START
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..annotation_layers import LAYERS, NAMES, NO_FEATS, Annotation
+from ..annotation_layers import NAMES, NO_FEATS, SENTENCE_STARTS, TAG_LAYERS, Annotation
 from ..soft_labels import NO_LABEL, find_soft_labels
 from .label_scheme import Labels, label_values
+from .lemmas import find_tree
+from .token_attributes import get_attributes
 
 # The target of a token without a label. A lower one, MISSING - 1 - index, is a label that is wrong.
 MISSING = -1
@@ -37,7 +39,7 @@ def collect_annotations(docs: Iterable[Doc]) -> Set[Annotation]:
     """
     names: Dict[Tuple[int, ...], Annotation] = {}
     for doc in docs:
-        rows = doc.to_array([IS_SPACE, *LAYERS.values()])
+        rows = doc.to_array([IS_SPACE, *TAG_LAYERS.values()])
         for row in map(tuple, rows[rows[:, 0] == 0, 1:].tolist()):
             if row not in names:
                 names[row] = tuple(doc.vocab.strings[value] for value in row)
@@ -52,7 +54,7 @@ def collect_labels(annotations: Iterable[Annotation], neg_prefix: str) -> Labels
     RETURNS (Dict[str, List[str]]): Sorted labels of each layer that has any. A layer of morphology where no token
         has a feature counts as not annotated.
     """
-    found = {layer: set(names) - {""} for layer, names in zip(LAYERS, zip(*annotations))}
+    found = {layer: set(names) - {""} for layer, names in zip(TAG_LAYERS, zip(*annotations))}
     if "tag" in found:
         found["tag"] = {tag for tag in found["tag"] if not tag.startswith(neg_prefix) or tag == neg_prefix}
     if found.get("morph") == {NO_FEATS}:
@@ -64,7 +66,7 @@ def check_labels(annotations: Iterable[Annotation], labels: Mapping[str, Sequenc
     """Raise a ValueError that names the labels of training data that a tagger does not have, and so cannot learn.
 
     annotations (Iterable[Annotation]): What `collect_annotations` returned.
-    labels (Mapping[str, Sequence[str]]): The labels of each head.
+    labels (Mapping[str, Sequence[str]]): The labels of each head. Other edit trees than these are no error.
     neg_prefix (str): The beginning of labels that a token does not have; they are not checked.
     """
     found = collect_labels(annotations, neg_prefix)
@@ -91,9 +93,9 @@ def gold_targets(
         examples, morphology counts as not annotated.
     """
     vocab = examples[0].reference.vocab
-    values = numpy.concatenate([_aligned_values(eg) for eg in examples])
+    values = numpy.concatenate([_aligned_values(eg, list(TAG_LAYERS.values())) for eg in examples])
     targets = {}
-    for column, layer in enumerate(LAYERS):
+    for column, layer in enumerate(TAG_LAYERS):
         if layer not in labels:
             continue
         index = {value: i for i, value in enumerate(label_values(vocab, layer, labels[layer]).tolist())}
@@ -105,7 +107,36 @@ def gold_targets(
         distinct, inverse = numpy.unique(values[:, column], return_inverse=True)
         mapped = [index.get(value, MISSING) for value in distinct.tolist()]
         targets[layer] = numpy.asarray(mapped, dtype="int64")[inverse]
+    if "lemma" in labels:
+        targets["lemma"] = _find_trees(examples, labels["lemma"])
+    if "sents" in labels:
+        targets["sents"] = numpy.concatenate([_find_sentence_starts(eg) for eg in examples])
     return targets
+
+
+def has_sentences(doc: Doc) -> bool:
+    """RETURNS (bool): Whether a doc has several sentences: the boundary of a single one says nothing."""
+    return int((doc.to_array(SENT_START) == SENTENCE_STARTS["start"]).sum()) > 1
+
+
+def _find_sentence_starts(eg: Example) -> numpy.ndarray:
+    """1 for each predicted token that begins a sentence, 0 for others, MISSING where that is not known or given."""
+    if eg.predicted.has_annotation("SENT_START") or not has_sentences(eg.reference):
+        return numpy.full(len(eg.predicted), MISSING)
+    starts = _aligned_values(eg, [SENT_START])[:, 0]
+    return numpy.where(starts == 0, MISSING, starts == SENTENCE_STARTS["start"]).astype("int64")
+
+
+def _find_trees(examples: Sequence[Example], labels: Sequence[str]) -> numpy.ndarray:
+    """The index of each predicted token's edit tree, MISSING where it has no lemma or is not one of the labels."""
+    strings = examples[0].reference.vocab.strings
+    index = {label: i for i, label in enumerate(labels)}
+    orths = numpy.concatenate([eg.predicted.to_array([ORTH]) for eg in examples])
+    lemmas = numpy.concatenate([_aligned_values(eg, [LEMMA])[:, 0] for eg in examples])
+    found = numpy.full(len(orths), MISSING)
+    for i in lemmas.nonzero()[0]:
+        found[i] = index.get(find_tree(strings[orths[i]], strings[lemmas[i]]), MISSING)
+    return found
 
 
 def soft_targets(examples: Sequence[Example], labels: Mapping[str, Sequence[str]]) -> Dict[str, SoftTargets]:
@@ -163,12 +194,11 @@ def _list(names: Sequence[str]) -> str:
     )
 
 
-def _aligned_values(eg: Example) -> numpy.ndarray:
-    """Gold values of each predicted token, 0 where there is none. Shape (n_tokens, n_layers)."""
-    attributes = list(LAYERS.values())
+def _aligned_values(eg: Example, attributes: Sequence[int]) -> numpy.ndarray:
+    """Gold values of each predicted token, 0 where there is none. Shape (n_tokens, n_attributes)."""
     if _has_gold_tokens(eg):
-        return eg.reference.to_array(attributes)
-    aligned = [[value or 0 for value in eg.get_aligned(attribute)] for attribute in attributes]
+        return get_attributes([eg.reference], attributes)
+    aligned = [[value or 0 for value in eg.get_aligned(attribute)] for attribute in attributes]  # type: ignore[arg-type]
     return numpy.asarray(aligned, dtype="uint64").T
 
 

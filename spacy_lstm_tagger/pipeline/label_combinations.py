@@ -4,7 +4,7 @@ from typing import Iterable, List, Mapping, Sequence
 
 import numpy
 
-from ..annotation_layers import LAYERS, Annotation
+from ..annotation_layers import TAG_LAYERS, Annotation
 from .probabilities import log_softmax
 
 # More than logits can make up for.
@@ -52,7 +52,7 @@ class Combinations:
         scores (List[numpy.ndarray]): Each head's logits, float32, shape (n_tokens, n_labels); changed in place.
         RETURNS (numpy.ndarray): The labels, which have the highest scores now. int64, shape (n_tokens, n_heads).
         """
-        labels = numpy.array([part.argmax(axis=1) for part in scores]).T
+        labels = numpy.array([part.argmax(axis=1) for part in scores], dtype="int64").T
         if not len(self._codes) or len(scores) == 1:
             return labels
         likeliest = labels @ self._strides
@@ -99,11 +99,12 @@ def collect_combinations(annotations: Iterable[Annotation], labels: Mapping[str,
     RETURNS (List[int]): The combinations, each as one number: `numpy.ravel_multi_index` of the labels' indices.
         Sorted. Empty if some label is in none of them: it would never be predicted.
     """
+    labels = {layer: names for layer, names in labels.items() if layer in TAG_LAYERS}
     n_labels = [len(names) for names in labels.values()]
     indices = [{name: i for i, name in enumerate(names)} for names in labels.values()]
     found = set()
     for annotation in annotations:
-        by_layer = dict(zip(LAYERS, annotation))
+        by_layer = dict(zip(TAG_LAYERS, annotation))
         combination = tuple(index.get(by_layer[layer], -1) for layer, index in zip(labels, indices))
         if -1 not in combination:
             found.add(combination)

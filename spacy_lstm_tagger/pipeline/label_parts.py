@@ -2,7 +2,7 @@
 
 from typing import Dict, Iterable, List, Mapping, Sequence, Set
 
-from ..annotation_layers import LAYERS, NO_FEATS, Annotation
+from ..annotation_layers import NO_FEATS, TAG_LAYERS, Annotation
 
 
 def find_label_parts(
@@ -18,7 +18,7 @@ def find_label_parts(
         return {}
     upos: Dict[str, Set[str]] = {}
     for annotation in annotations:
-        by_layer = dict(zip(LAYERS, annotation))
+        by_layer = dict(zip(TAG_LAYERS, annotation))
         upos.setdefault(by_layer["morph"], set()).add(by_layer["pos"])
     numbers: Dict[str, int] = {}
     return {

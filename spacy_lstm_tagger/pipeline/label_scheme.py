@@ -9,12 +9,16 @@ import srsly
 from spacy.parts_of_speech import IDS as UPOS_IDS
 from spacy.vocab import Vocab
 
-from ..annotation_layers import LAYERS, UPOS, WHITESPACE
+from ..annotation_layers import LAYERS, SENTENCE_STARTS, TAG_LAYERS, UPOS, WHITESPACE
 from .label_combinations import Combinations
+from .lemmas import Lemmatizer
 
 # The labels of each layer, in the order of the head's columns.
 Labels = Dict[str, List[str]]
 TagMap = Union[Mapping[str, str], str]
+
+
+SENTENCE_VALUES = numpy.array([*SENTENCE_STARTS.values(), SENTENCE_STARTS[WHITESPACE["sents"]]], dtype="uint64")
 
 
 class LabelScheme:
@@ -52,14 +56,19 @@ class LabelScheme:
 
         ends = list(accumulate(self.n_labels.values()))
         self._columns = [slice(start, end) for start, end in zip([0, *ends], ends)]
-        self._combinations = Combinations(combinations if consistent else [], list(self.n_labels.values()))
+        self._tag_heads = [layer for layer in self.labels if layer in TAG_LAYERS]
+        n_tags = [len(self.labels[layer]) for layer in self._tag_heads]
+        self._combinations = Combinations(combinations if consistent and n_tags else [], n_tags)
+        self.lemmatizer: Optional[Lemmatizer] = None
+        if "lemma" in self.labels:
+            self.lemmatizer = Lemmatizer(vocab.strings, self.labels["lemma"])
         # What spaCy stores for each label; the last value, at index -1, is that of whitespace.
-        names = {layer: [*of_head, WHITESPACE[layer]] for layer, of_head in self.labels.items()}
+        names = {layer: [*self.labels[layer], WHITESPACE[layer]] for layer in self._tag_heads}
         if self._mapped_tags:
             names["pos"] = [*((self.tag_map or {}).get(tag, "X") for tag in self._mapped_tags), WHITESPACE["pos"]]
-        self._values = {layer: label_values(vocab, layer, of_layer) for layer, of_layer in names.items()}
-        # shape: (n_combinations, n_attributes)
-        self._combination_values = self.to_values(self._combinations.indices)
+        self._tag_values = {layer: label_values(vocab, layer, of_layer) for layer, of_layer in names.items()}
+        # shape: (n_combinations, number of layers of tags)
+        self._combination_values = self._to_tags(self._combinations.indices)
 
     @property
     def n_labels(self) -> Dict[str, int]:
@@ -69,7 +78,7 @@ class LabelScheme:
     @property
     def layers(self) -> List[str]:
         """RETURNS (List[str]): The layers that are annotated: those of the heads, and UPOS if it follows from tags."""
-        return list(self._values)
+        return [*self._tag_values, *(layer for layer in self.labels if layer not in TAG_LAYERS)]
 
     @property
     def attributes(self) -> List[int]:
@@ -90,39 +99,65 @@ class LabelScheme:
         members = numpy.split(logits, logits.shape[1] // self._columns[-1].stop, axis=1)
         return [self.split_heads(member) for member in members]
 
-    def choose(self, logits: List[numpy.ndarray], given: Optional[numpy.ndarray] = None) -> numpy.ndarray:
-        """Find each token's likeliest labels that occur together.
+    def choose(
+        self, logits: List[numpy.ndarray], orths: numpy.ndarray, given: Optional[numpy.ndarray] = None
+    ) -> numpy.ndarray:
+        """Find each token's likeliest labels that occur together, and the likeliest edit tree that can be applied.
 
         logits (List[numpy.ndarray]): Each head's logits. Those of tokens whose likeliest labels do not occur together
-            are changed in place, see `Combinations.reconcile`.
+            are changed in place, see `Combinations.reconcile` and `Lemmatizer.choose`.
+        orths (numpy.ndarray): The words' hashes. uint64, shape (n_tokens,).
         given (Optional[numpy.ndarray]): The values of `attributes` that tokens keep, 0 where they have none. The other
             labels of a token are chosen among those that occur together with them. Shape (n_tokens, n_attributes).
         RETURNS (numpy.ndarray): The labels' indices, int64, shape (n_tokens, n_heads).
         """
+        n_tags = len(self._tag_heads)
+        tag_logits = logits[:n_tags]
         if given is not None and len(self._combination_values):
-            is_given = given != 0
+            tags = given[:, : len(self._tag_values)]
+            is_given = tags != 0
             (rows,) = (is_given.any(axis=1) & ~is_given.all(axis=1)).nonzero()
             if len(rows):
-                differs = (self._combination_values[:, None] != given[rows]) & is_given[rows]
-                self._combinations.restrict(logits, rows, differs.sum(axis=2))
-        return self._combinations.reconcile(logits)
+                differs = (self._combination_values[:, None] != tags[rows]) & is_given[rows]
+                self._combinations.restrict(tag_logits, rows, differs.sum(axis=2))
+        labels = numpy.empty((len(orths), len(logits)), dtype="int64")
+        if n_tags:
+            labels[:, :n_tags] = self._combinations.reconcile(tag_logits)
+        for head, layer in list(enumerate(self.labels))[n_tags:]:
+            if layer == "lemma" and self.lemmatizer:
+                labels[:, head] = self.lemmatizer.choose(orths, logits[head])
+            else:
+                labels[:, head] = logits[head].argmax(axis=1)
+        return labels
 
-    def to_values(self, indices: numpy.ndarray) -> numpy.ndarray:
+    def to_values(self, indices: numpy.ndarray, orths: numpy.ndarray) -> numpy.ndarray:
         """Find what spaCy stores in tokens for their labels.
 
         indices (numpy.ndarray): The labels' indices, -1 for whitespace. Shape (n_tokens, n_heads).
-        RETURNS (numpy.ndarray): The values of `attributes`, heads first. uint64, shape (n_tokens, n_attributes).
+        orths (numpy.ndarray): The words' hashes. uint64, shape (n_tokens,).
+        RETURNS (numpy.ndarray): The values of `attributes`. uint64, shape (n_tokens, n_attributes).
         """
         columns = dict(zip(self.labels, indices.T))
+        values = [*self._to_tags(indices).T]
+        if self.lemmatizer:
+            values.append(self.lemmatizer.apply(orths, columns["lemma"]))
+        if "sents" in columns:
+            values.append(SENTENCE_VALUES[columns["sents"]])
+        return numpy.column_stack(values)
+
+    def _to_tags(self, indices: numpy.ndarray) -> numpy.ndarray:
+        """The values of tag layers. Shape (n_tokens, number of layers of tags)."""
+        columns = dict(zip(self.labels, indices.T))
         # Where there is no head for UPOS, the tag map gives one for each fine-grained tag.
-        return numpy.array([values[columns.get(layer, columns.get("tag"))] for layer, values in self._values.items()]).T
+        rows = [values[columns.get(layer, columns.get("tag"))] for layer, values in self._tag_values.items()]
+        return numpy.array(rows, dtype="uint64").reshape(len(rows), len(indices)).T
 
 
 def label_values(vocab: Vocab, layer: str, labels: Sequence[str]) -> numpy.ndarray:
     """Find what spaCy stores in a token for each label, and add it to the vocab.
 
     vocab (Vocab): The vocab.
-    layer (str): "tag", "pos" or "morph".
+    layer (str): One of `TAG_LAYERS`.
     labels (Sequence[str]): Labels of that layer.
     RETURNS (numpy.ndarray): uint64, shape (n_labels,).
     """

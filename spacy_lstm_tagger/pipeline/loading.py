@@ -25,7 +25,7 @@ def load_pipeline(model: Union[str, Path], *, store_confidence: bool = False) ->
         ['PRON', 'VERB', 'PUNCT']
     """
     if model in PRETRAINED and not Path(model).exists():
-        nlp = util.get_lang_class(str(model))()
+        nlp = util.get_lang_class(str(model).split("_")[0])()
         nlp.add_pipe("lstm_tagger", config={"pretrained": model})
     elif not (Path(model) / "meta.json").exists() and (best := Path(model) / DIR_MODEL_BEST).is_dir():
         raise ValueError(f"{model} is the directory of a training. Use the pipeline in {best}.")

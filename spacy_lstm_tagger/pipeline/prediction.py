@@ -1,13 +1,15 @@
 """From the logits of tokens to labels and probabilities of docs, and from there into the docs."""
 
-from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Container, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy
-from spacy.attrs import IS_SPACE, MORPH
+from spacy.attrs import IS_SPACE, MORPH, ORTH
 from spacy.morphology import Morphology
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
+from ..annotation_layers import LAYERS, TAG_LAYERS
+from ..model.windows import begins_paragraph
 from ..ragged import split
 from .calibration import Calibration
 from .confidence import keep_confidence
@@ -67,6 +69,8 @@ def predict_labels(
         if calibrations is not None and confidence is not None:
             for head, (layer, of_head) in enumerate(zip(scheme.labels, logits)):
                 confidence[tokens, head] = calibrations.get(layer, Calibration()).confidence(of_head)
+    if "sents" in scheme.labels:
+        _begin_docs(docs, labels[:, list(scheme.labels).index("sents")])
     columns = [[None] * len(docs) if rows is None else split(rows, map(len, docs)) for rows in (confidence, given)]
     return [Prediction(*parts) for parts in zip(split(labels, map(len, docs)), *columns)]
 
@@ -99,6 +103,7 @@ def set_predictions(
     predictions: Sequence[Prediction],
     scheme: LabelScheme,
     *,
+    heads: Container[str] = tuple(LAYERS),
     overwrite: bool,
     extend: bool,
 ) -> None:
@@ -107,11 +112,13 @@ def set_predictions(
     docs (Sequence[Doc]): The docs, at least one.
     predictions (Sequence[Prediction]): Their labels.
     scheme (LabelScheme): The labels.
+    heads (Container[str]): The heads whose labels are set.
     overwrite (bool): Which of two values of a feature wins, see `extend`.
     extend (bool): Whether features are added to those that a token has. Of two values of a feature the token gets the
         predicted one if `overwrite`, else it keeps its own.
     """
-    own = values = scheme.to_values(numpy.concatenate([prediction.labels for prediction in predictions]))
+    orths = get_attributes(docs, [ORTH])[:, 0]
+    own = values = scheme.to_values(numpy.concatenate([prediction.labels for prediction in predictions]), orths)
     if any(prediction.given is not None for prediction in predictions):
         nothing = numpy.zeros_like(own)
         kept = [nothing[: len(labels)] if given is None else given for labels, _, given in predictions]
@@ -123,12 +130,14 @@ def set_predictions(
         layers = (current, own) if overwrite else (own, current)
         values = values.copy()
         values[:, column] = _merge_features(docs[0].vocab, *(layer[:, column] for layer in layers))
-    set_attributes(docs, scheme.attributes, values)
+    written = [i for i, layer in enumerate(scheme.layers) if layer in heads or layer not in scheme.labels]
+    if written:
+        set_attributes(docs, [scheme.attributes[i] for i in written], values[:, written])
     confidences = [prediction.confidence for prediction in predictions if prediction.confidence is not None]
     if confidences:
-        is_own = (values == own)[:, : len(scheme.labels)]
+        is_own = (values == own)[:, [scheme.layers.index(layer) for layer in scheme.labels]]
         by_head = numpy.where(is_own, numpy.concatenate(confidences), numpy.nan).T
-        keep_confidence(docs, dict(zip(scheme.labels, by_head)))
+        keep_confidence(docs, {layer: row for layer, row in zip(scheme.labels, by_head) if layer in heads})
 
 
 def find_given(docs: Sequence[Doc], scheme: LabelScheme, *, overwrite: bool) -> Optional[numpy.ndarray]:
@@ -137,19 +146,43 @@ def find_given(docs: Sequence[Doc], scheme: LabelScheme, *, overwrite: bool) -> 
     docs (Sequence[Doc]): The docs.
     scheme (LabelScheme): The labels.
     overwrite (bool): Whether a doc of which every word has a label loses them, as those of a tokenizer or of another
-        tagger. Labels of some words only, as a rule sets them, are kept in any case.
+        tagger; likewise lemmas. Labels of some words only, as a rule sets them, and sentence boundaries are kept in any
+        case.
     RETURNS (Optional[numpy.ndarray]): The values of `scheme.attributes`, 0 where none is kept. uint64, shape
         (n_tokens, n_attributes). None if none is kept at all.
     """
     if not docs or not scheme.attributes:
         return None
     given = get_attributes(docs, scheme.attributes)
+    if "sents" in scheme.layers:
+        # spaCy lets each doc begin with a sentence.
+        given[[start for start, doc in _starts(docs) if not doc.has_annotation("SENT_START")], -1] = 0
     if overwrite and given.any():
+        groups = [numpy.isin(scheme.layers, layers) for layers in (list(TAG_LAYERS), ["lemma"])]
         for doc, rows in zip(docs, split(given, map(len, docs))):
             is_word = doc.to_array(IS_SPACE) == 0
-            if rows[is_word].any(axis=1).all():
-                rows[:] = 0
+            for columns in groups:
+                if columns.any() and rows[numpy.ix_(is_word, columns)].any(axis=1).all():
+                    rows[:, columns] = 0
     return given if given.any() else None
+
+
+def _begin_docs(docs: Sequence[Doc], starts: numpy.ndarray) -> None:
+    """Let each doc and paragraph begin with a sentence, which whitespace at the beginning of a doc is part of."""
+    for first, doc in _starts(docs):
+        starts[first : first + len(doc)][begins_paragraph(doc)] = 1
+        n_spaces = next((i for i, token in enumerate(doc) if not token.is_space), 0)
+        starts[first : first + 1 + n_spaces] = 0
+        starts[first] = 1
+
+
+def _starts(docs: Sequence[Doc]) -> Iterator[Tuple[int, Doc]]:
+    """Each doc that has tokens, and the number of its first one."""
+    first = 0
+    for doc in docs:
+        if len(doc):
+            yield first, doc
+        first += len(doc)
 
 
 def _merge_features(vocab: Vocab, first: numpy.ndarray, second: numpy.ndarray) -> numpy.ndarray:

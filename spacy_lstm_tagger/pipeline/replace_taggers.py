@@ -7,11 +7,16 @@ from spacy.attrs import intify_attr
 from spacy.language import Language
 from spacy.pipeline import AttributeRuler
 
-from ..annotation_layers import LAYERS
+from ..annotation_layers import TAG_LAYERS
 from ..model.features import get_settings
 from .loading import find_tagger, load_pipeline
 
 TAGGERS = ("tagger", "morphologizer", "lstm_tagger")
+# What other components may set, that the tagger sets too.
+OTHERS = {
+    "lemma": {"lemmatizer", "trainable_lemmatizer"},
+    "sents": {"parser", "senter", "sentencizer"},
+}
 # These may use labels: the tagger comes before them.
 USERS = ("attribute_ruler", "lemmatizer", "entity_ruler", "span_ruler")
 
@@ -40,9 +45,12 @@ def replace_taggers(nlp: Language, model: Union[str, Path, Language] = "en") -> 
         )
     name = next(name for name, pipe in source.pipeline if pipe is tagger)
     config = {**source.get_pipe_config(name), "overwrite": True}
+    factories = {name: nlp.get_pipe_meta(name).factory for name in nlp.component_names}
+    # What other components set stays theirs.
+    set_by_others = {head for head, others in OTHERS.items() if others & set(factories.values())}
+    config["heads"] = [head for head in tagger.cfg["heads"] if head not in set_by_others]
     data = tagger.to_bytes(exclude=["vocab"])
 
-    factories = {name: nlp.get_pipe_meta(name).factory for name in nlp.component_names}
     place = min([len(factories), *(i for i, factory in enumerate(factories.values()) if factory in TAGGERS + USERS)])
     for name, factory in factories.items():
         if factory in TAGGERS:
@@ -63,7 +71,7 @@ def _remove_layers(nlp: Language, name: str) -> None:
     patterns = []
     for pattern in ruler.patterns:
         attrs: Any = pattern["attrs"]
-        others = {attr: value for attr, value in attrs.items() if intify_attr(attr) not in LAYERS.values()}
+        others = {attr: value for attr, value in attrs.items() if intify_attr(attr) not in TAG_LAYERS.values()}
         if others:
             patterns.append({**pattern, "attrs": others})
     ruler.clear()

@@ -1,6 +1,6 @@
 """The scores of the component, as `nlp.evaluate` and training report them."""
 
-from typing import Any, Callable, Dict, Iterable, List
+from typing import Any, Callable, Dict, Iterable, List, Set, Tuple
 
 from spacy.language import Language
 from spacy.scorer import PRFScore, Scorer
@@ -9,6 +9,7 @@ from spacy.training import Example
 
 from ..annotation_layers import LAYERS
 from ..formats.raw_text import is_raw_text
+from .gold_labels import has_sentences
 
 
 def lstm_tagger_score(examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
@@ -32,6 +33,7 @@ def lstm_tagger_score(examples: Iterable[Example], **kwargs: Any) -> Dict[str, A
         **Scorer.score_token_attr(on_given_words, "tag", **kwargs),
         **Scorer.score_token_attr(on_given_words, "pos", **kwargs),
         **Scorer.score_token_attr(with_feats, "morph", getter=morph_key, **kwargs),
+        **Scorer.score_token_attr(on_given_words, "lemma", **kwargs),
         **Scorer.score_token_attr_per_feat(with_feats, "morph", getter=morph_key, **kwargs),
     }
     for layer, score in score_raw_text(raw).items():
@@ -61,9 +63,11 @@ def score_raw_text(examples: Iterable[Example]) -> Dict[str, PRFScore]:
     CoNLL 2018 shared task, https://universaldependencies.org/conll18/evaluation.html
 
     examples (Iterable[Example]): Examples whose docs have the same text.
-    RETURNS (Dict[str, PRFScore]): Precision, recall and F-score of each layer that is annotated.
+    RETURNS (Dict[str, PRFScore]): Precision, recall and F-score of each layer that is annotated. Sentences are scored
+        in docs that have several.
     """
     scores = {layer: PRFScore() for layer in LAYERS}
+    sentences = scores.pop("sents")
     for eg in examples:
         gold = {(token.idx, len(token)): token for token in _words(eg.reference)}
         predicted = {(token.idx, len(token)): token for token in _words(eg.predicted)}
@@ -76,6 +80,9 @@ def score_raw_text(examples: Iterable[Example]) -> Dict[str, PRFScore]:
             score.tp += right
             score.fn += len(labels) - len(unknown) - right
             score.fp += len(predicted.keys() - unknown) - right
+        if has_sentences(eg.reference):
+            sentences.score_set(_sentences(eg.predicted), _sentences(eg.reference))
+    scores["sents"] = sentences
     return {layer: score for layer, score in scores.items() if score.tp + score.fn}
 
 
@@ -88,8 +95,15 @@ def _words(doc: Doc) -> List[Token]:
     return [token for token in doc if not token.is_space]
 
 
+def _sentences(doc: Doc) -> Set[Tuple[int, int]]:
+    """Where the first word and the last word of each sentence begin."""
+    sentences = doc.sents if doc.has_annotation("SENT_START") else [doc[:]]
+    words = [[token.idx for token in sentence if not token.is_space] for sentence in sentences]
+    return {(idx[0], idx[-1]) for idx in words if idx}
+
+
 def _label(token: Token, layer: str) -> str:
     """The label as text, "" if there is none; of features, "_" if there are none of them."""
     if layer == "morph":
         return (str(token.morph) or "_") if token.has_morph() else ""
-    return token.tag_ if layer == "tag" else token.pos_
+    return str(getattr(token, f"{layer}_"))

@@ -9,7 +9,7 @@ import numpy
 import srsly
 from spacy.vocab import Vocab
 
-from ..annotation_layers import LAYERS
+from ..annotation_layers import LAYERS, SENTENCE_STARTS, TAG_LAYERS
 from ..atomic_files import interrupted
 from ..model.build_network import read_network, set_network
 from ..model.features import TaggerModel
@@ -19,6 +19,7 @@ from ..network.lstm_tagger import LSTMTagger
 from .calibration import Calibration
 from .label_combinations import Combinations
 from .label_scheme import LabelScheme, label_values, read_tag_map
+from .lemmas import Lemmatizer
 
 # Raised with each change of the files that a released version cannot read, or would misread. Each version reads the
 # formats of all released ones: tests/models has a model of each.
@@ -175,13 +176,17 @@ def _check_cfg(cfg: Mapping[str, Any]) -> None:
     for layer, names in labels.items():
         if not all(name and isinstance(name, str) for name in names) or len(set(names)) != len(names) or not names:
             raise ValueError(f"the labels of '{layer}' are not distinct words: {names!s:.80}")
-        label_values(Vocab(), layer, names)
+        if layer in TAG_LAYERS:
+            label_values(Vocab(), layer, names)
+        if layer == "sents" and names != list(SENTENCE_STARTS):
+            raise ValueError(f"the labels of 'sents' are {names!s:.80} instead of {list(SENTENCE_STARTS)}")
     n_labels = {layer: len(names) for layer, names in labels.items()}
     if network is not None and list(network["n_labels"].items()) != list(n_labels.items()):
         raise ValueError(f"the network has {network['n_labels']!s:.80} labels instead of {n_labels}")
     if not all(type(code) is int for code in cfg["combinations"]):
         raise ValueError("combinations of labels are no numbers")
-    Combinations(cfg["combinations"], list(n_labels.values()))
+    Combinations(cfg["combinations"], [n for layer, n in n_labels.items() if layer in TAG_LAYERS])
+    Lemmatizer(Vocab().strings, labels.get("lemma", []))
     temperatures = cfg.get("temperatures", {})
     if not all(layer in labels and 0 < temperature < inf for layer, temperature in temperatures.items()):
         raise ValueError(f"temperatures of the layers are {temperatures!s:.80} instead of numbers above 0")

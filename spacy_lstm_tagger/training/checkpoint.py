@@ -145,6 +145,8 @@ class _Training:
 
     def _remove_missing_scores(self) -> None:
         """Remove scores that there are none of, as of a layer that is not annotated: spaCy's loop writes them as 0."""
+        if not self._evaluations:
+            return
         scores, weights = self._evaluations[-1]["scores"], self.nlp.config["training"]["score_weights"]
         performance = self.nlp.meta["performance"].items()
         self.nlp.meta["performance"] = {

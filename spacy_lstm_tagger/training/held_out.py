@@ -26,6 +26,6 @@ def hold_out(docs: Sequence[Doc], directory: Path, seed: int) -> Tuple[Path, Pat
     directory.mkdir(parents=True, exist_ok=True)
     for path, held_out in zip(paths, (False, True)):
         part = [doc for i, doc in enumerate(docs) if (i in drawn) == held_out]
-        attrs = ["ORTH", "SPACY", "SENT_START", *(name.upper() for name in LAYERS)]
+        attrs = ["ORTH", "SPACY", *LAYERS.values()]
         DocBin(docs=part, attrs=attrs, store_user_data=True).to_disk(path)
     return paths

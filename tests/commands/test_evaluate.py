@@ -47,8 +47,37 @@ def test_writes_all_scores_as_json(run_spacy, trained_path, data, tmp_path):
     assert scores["tag_words"] == n_words and scores["tag_words_unknown"] == 1
     assert scores["tag_acc_known"] == pytest.approx((n_words - 2) / (n_words - 1))
     assert scores["tag_per_label"]["NNS"] == {"p": 0.5, "r": 1.0, "f": pytest.approx(2 / 3), "words": 1}
-    assert scores["morph_per_feat"]["Tense"]["f"] == 1.0
+    assert scores["morph_per_feat"]["Definite"]["f"] == 1.0
     assert 0 < scores["raw_pos_f"] <= 1
+
+
+def test_scores_sentences_on_raw_text(run_spacy, tmp_path):
+    data = tmp_path / "data.conllu"
+    rows = [
+        "".join(
+            f"{i}\t{w}\t{w.lower()}\t{p}\t{t}\t{m or '_'}\t_\t_\t_\t_\n"
+            for i, (w, p, t, m) in enumerate(zip(s["words"], s["pos"], s["tags"], s["morphs"]), 1)
+        )
+        for s in SENTENCES
+    ]
+    data.write_text("# newdoc\n" + "\n".join(rows * 5))
+    settings = {
+        "corpora.train.documents": 20,
+        "components.lstm_tagger.min_tree_freq": 1,
+        "training.max_steps": 150,
+        "training.eval_frequency": 50,
+    }
+    options = [part for name, value in settings.items() for part in (f"--{name}", value)]
+    run_spacy("lstm-tagger", "train", data, tmp_path / "out", "--dev", data, *options)
+    model = tmp_path / "out" / "model-best"
+    done = run_spacy("lstm-tagger", "evaluate", model, data, "--output", tmp_path / "scores.json")
+    scores = srsly.read_json(tmp_path / "scores.json")
+    assert scores["lemma_acc"] > 0.9 and scores["raw_lemma_f"] > 0.9 and scores["raw_sents_f"] > 0.9
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["sentences", f"{100 * scores['raw_sents_f']:.2f}", "-", "-", "-"] in rows
+    assert any(row[:1] == ["LEMMA"] and len(row) == 7 for row in rows)
+    table = run_spacy("lstm-tagger", "tag", "The dog ate", "--model", model).stdout
+    assert [row.split()[-1] for row in table.splitlines()[2:5]] == ["the", "dog", "ate"]
 
 
 def test_shows_differences_from_the_scores_of_another_tagger(run_spacy, trained_path, data, tmp_path):

@@ -80,3 +80,13 @@ def test_conllu_is_known_by_its_first_lines(lines: list, expected: bool) -> None
 def test_errors_name_file_and_line(trained: Language) -> None:
     with pytest.raises(ValueError, match=r"some\.conllu, line 9: the next word's ID must be 1, not '7'"):
         list(read_blocks(TEXT.replace("1\tYes", "7\tYes").split("\n"), FILE, trained.vocab))
+
+
+def test_lemmas_are_filled_in(trained: Language) -> None:
+    (block, *_) = read_blocks(TEXT.split("\n"), FILE, trained.vocab)
+    for token, lemma in zip(block.doc, ["THE", ""]):
+        token.lemma_ = lemma
+    assert [line.split("\t")[2] for line in fill_block(block).split("\n") if line[:2] in ("1\t", "2\t")] == [
+        "THE",
+        "dog",
+    ]

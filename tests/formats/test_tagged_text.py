@@ -14,6 +14,7 @@ from spacy.vocab import Vocab
 
 from spacy_lstm_tagger.annotation_layers import UPOS
 from spacy_lstm_tagger.formats.tagged_text import DOUBTFUL, FORMATS, UPOS_COLORS, render
+from spacy_lstm_tagger.pipeline.confidence import register_confidence
 from spacy_lstm_tagger.pipeline.loading import load_pipeline
 
 from ..conftest import TEXTS
@@ -298,3 +299,30 @@ def test_conllu_misc_has_the_confidence(docs: List[Doc]) -> None:
             name: pytest.approx(token._.get(name), abs=1e-4)
             for name in ("pos_confidence", "tag_confidence", "morph_confidence")
         }
+
+
+@pytest.fixture
+def with_lemmas() -> Doc:
+    doc = annotated(["Dogs", "ran"], pos=["NOUN", "VERB"], tags=["NNS", "VBD"], lemmas=["dog", "run"])
+    doc.user_data[("._.", "lemma_confidence", 0, None)] = 0.5
+    register_confidence()
+    return doc
+
+
+def test_lemmas_have_a_column_in_tables_and_tsv(with_lemmas: Doc) -> None:
+    table = [line.split() for line in render_one([with_lemmas], "table", lemmas=True, confidence=True).splitlines()]
+    assert table[0] == ["word", "UPOS", "XPOS", "FEATS", "LEMMA", "UPOS%", "XPOS%", "FEATS%", "LEMMA%"]
+    assert table[2] == ["Dogs", "NOUN", "NNS", "_", "dog", "_", "_", "_", "50?"]
+    tsv = [line.split("\t") for line in render_one([with_lemmas], "tsv", lemmas=True).splitlines()]
+    assert tsv[:3] == [
+        ["text", "pos", "tag", "morph", "lemma"],
+        ["Dogs", "NOUN", "NNS", "_", "dog"],
+        ["ran", "VERB", "VBD", "_", "run"],
+    ]
+    assert "dog" not in render_one([with_lemmas], "tsv")
+
+
+def test_lemmas_are_in_json_conllu_and_html(with_lemmas: Doc) -> None:
+    assert [token["lemma"] for token in json.loads(render_one([with_lemmas], "json"))["tokens"]] == ["dog", "run"]
+    assert [line.split("\t")[2] for line in render_one([with_lemmas], "conllu").splitlines()[2:4]] == ["dog", "run"]
+    assert "LEMMA" in render_one([with_lemmas], "html")

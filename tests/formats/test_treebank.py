@@ -15,6 +15,7 @@ from spacy.training import Example
 from spacy.training.converters import conllu_to_docs
 from spacy.vocab import Vocab
 
+from spacy_lstm_tagger.formats.raw_text import is_raw_text
 from spacy_lstm_tagger.formats.treebank import FORMATS, create_treebank_v1, detect_format, find_part, read_docs
 
 NLP = spacy.blank("en")
@@ -493,3 +494,50 @@ def test_deeply_nested_json_is_an_error_that_names_the_file(tmp_path: Path) -> N
     path.write_text("[" * 100_000)
     with pytest.raises(ValueError, match=r"data\.json is not valid JSON"):
         list(read_docs(path, Vocab()))
+
+
+def conllu_sentence(word: str, comments: str = "") -> str:
+    rows = [f"{i}\t{form}\t{form.lower()}\tX\t_\t_\t_\t_\t_\t_\n" for i, form in enumerate([word, "end", "."], 1)]
+    return comments + "".join(rows) + "\n"
+
+
+PARAGRAPHS = (
+    conllu_sentence("A", "# newdoc id = 1\n# sent_id = 1\n")
+    + conllu_sentence("B")
+    + conllu_sentence("C", "# newpar\n")
+    + conllu_sentence("D", "# newparagraph = no\n")
+    + conllu_sentence("E")
+)
+
+
+@pytest.mark.parametrize(
+    "documents, expected",
+    [(0, []), (5, []), (6, ["AB", "CD"]), (8, ["AB", "CD"]), (9, ["AB", "CDE"]), (100, ["AB", "CDE"])],
+)
+@pytest.mark.parametrize("gold_preproc", [True, False])
+def test_reader_joins_sentences_up_to_the_next_paragraph(
+    documents: int, expected: List[str], gold_preproc: bool, write: Any
+) -> None:
+    path = write(PARAGRAPHS)
+    read = create_treebank_v1(path, documents=documents, gold_preproc=gold_preproc)
+    references = [eg.reference for eg in read(spacy.blank("en"))]
+    initials = ["".join(token.text for token in doc if token.text.isupper()) for doc in references]
+    assert [joined for joined in initials if len(joined) > 1] == expected
+    assert [joined for joined in initials if len(joined) == 1] == list("ABCDE")
+    for doc, joined in zip(references, initials):
+        assert len(list(doc.sents)) == len(joined)
+        assert [token.lemma_ for token in doc] == [token.lower_ for token in doc]
+
+
+def test_examples_of_documents_have_no_boundaries_and_raw_text_is_by_document(write: Any) -> None:
+    read = create_treebank_v1(write(PARAGRAPHS), documents=100, gold_preproc=True, raw_text=True)
+    examples = list(read(spacy.blank("en")))
+    assert not any(eg.predicted.has_annotation("SENT_START") for eg in examples)
+    assert [eg.reference.text for eg in examples if is_raw_text(eg)] == ["A end . B end . ", "C end . D end . E end . "]
+
+
+def test_documents_keep_multiword_tokens(write: Any) -> None:
+    rows = "1-2\tdu\t_\t_\t_\t_\t_\t_\t_\t_\n1\tde\tde\tADP\t_\t_\t_\t_\t_\t_\n2\tle\tle\tDET\t_\t_\t_\t_\t_\t_\n\n"
+    read = create_treebank_v1(write(rows * 2), documents=100, gold_preproc=True)
+    texts = [[(token.text, token.lemma_) for token in eg.reference] for eg in read(spacy.blank("fr"))]
+    assert texts[-1] == [("du", "de le")] * 2

@@ -182,3 +182,14 @@ def test_no_docs_have_no_windows() -> None:
 def test_a_sentence_that_starts_at_whitespace_starts_at_the_next_word() -> None:
     doc = make_doc(["a", "b", "\n", "c"], [True, False, True, False])
     assert cut_windows([doc], size=9, overlap=0).lengths.tolist() == [2, 1]
+
+
+def test_docs_without_boundaries_are_cut_at_empty_lines() -> None:
+    nlp = spacy.blank("en")
+    docs = [
+        nlp("a b\n\nc"),
+        nlp("\n\nd\n \ne f\ng\n\n"),
+        Doc(nlp.vocab, ["h", "\n\n", "i"], sent_starts=[True, False, False]),
+    ]
+    assert cut_windows(docs, size=9, overlap=2).lengths.tolist() == [2, 1, 1, 3, 2]
+    assert cut_windows(docs[:1], size=9, overlap=2).lengths.tolist() == [2, 1]

@@ -57,7 +57,7 @@ def test_confidence_is_a_plain_float(confident: Language) -> None:
 
 
 def test_whitespace_does_not_shift_the_confidence_of_words(confident: Language) -> None:
-    doc = confident("  Yes \n\n ! ")
+    doc = confident("  Yes \n ! ")
     words = [row for token, row in zip(doc, confidences(doc)) if not token.is_space]
     assert len(words) < len(doc)
     plain = confidences(confident("Yes !"))

@@ -5,7 +5,7 @@ import spacy
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_lstm_tagger.annotation_layers import LAYERS
+from spacy_lstm_tagger.annotation_layers import TAG_LAYERS
 from spacy_lstm_tagger.pipeline.gold_labels import (
     MISSING,
     check_labels,
@@ -135,7 +135,7 @@ def test_gold_targets_follow_the_order_of_examples() -> None:
     assert len(together) == sum(len(eg.predicted) for eg in examples)
 
 
-@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("layer", TAG_LAYERS)
 def test_gold_targets_without_annotation_are_missing(layer: str) -> None:
     assert gold_targets([make_example(["a", "b"])], {layer: LABELS[layer]}, "!")[layer].tolist() == [MISSING] * 2
 

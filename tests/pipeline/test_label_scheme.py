@@ -8,14 +8,19 @@ import spacy
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from spacy_lstm_tagger.annotation_layers import LAYERS, UPOS
+from spacy_lstm_tagger.annotation_layers import TAG_LAYERS, UPOS
 from spacy_lstm_tagger.pipeline.label_scheme import LabelScheme, label_values, read_tag_map
 
+# The hash of one word; which one it is does not matter without lemmas.
+ORTHS = numpy.zeros(1, "uint64")
 LABELS = {"tag": ["DT", "NN"], "pos": ["DET", "NOUN"], "morph": ["Number=Sing", "_"]}
 
 
 def names_of(scheme: LabelScheme, vocab: Vocab, indices: List[List[int]]) -> List[List[str]]:
-    return [[vocab.strings[value] for value in row] for row in scheme.to_values(numpy.array(indices)).tolist()]
+    return [
+        [vocab.strings[value] for value in row]
+        for row in scheme.to_values(numpy.array(indices), numpy.zeros(len(indices), "uint64")).tolist()
+    ]
 
 
 def test_heads_are_in_the_order_of_layers_and_empty_ones_are_left_out() -> None:
@@ -66,15 +71,15 @@ def test_labels_that_occur_together_are_chosen(consistent: bool, expected: List[
     labels = {"tag": ["A", "B"], "pos": ["NOUN", "VERB"]}
     scheme = LabelScheme(Vocab(), labels, [0, 3], consistent=consistent)
     heads = [numpy.array([[5.0, 0.0]], dtype="float32"), numpy.array([[0.0, 1.0]], dtype="float32")]
-    assert scheme.choose(heads).tolist() == expected
+    assert scheme.choose(heads, ORTHS).tolist() == expected
 
 
-@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("layer", TAG_LAYERS)
 def test_label_values_are_what_spacy_stores(layer: str) -> None:
     nlp = spacy.blank("en")
     doc = Doc(nlp.vocab, words=["a"] * len(LABELS[layer]))
     for token, value in zip(doc, label_values(nlp.vocab, layer, LABELS[layer])):
-        doc_of_one = Doc(nlp.vocab, words=[token.text]).from_array([LAYERS[layer]], value.reshape(1, 1))
+        doc_of_one = Doc(nlp.vocab, words=[token.text]).from_array([TAG_LAYERS[layer]], value.reshape(1, 1))
         found = str(doc_of_one[0].morph) or "_" if layer == "morph" else getattr(doc_of_one[0], f"{layer}_")
         assert found == LABELS[layer][token.i]
 

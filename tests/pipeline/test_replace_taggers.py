@@ -161,3 +161,23 @@ def test_model_without_an_lstm_tagger_is_an_error_and_changes_nothing() -> None:
     with pytest.raises(ValueError, match="no component of the factory 'lstm_tagger'"):
         replace_taggers(nlp, spacy.blank("en"))
     assert nlp.pipe_names == names
+
+
+@pytest.mark.parametrize(
+    "others, left",
+    [
+        ([], ["tag", "pos", "morph", "lemma", "sents"]),
+        (["sentencizer"], ["tag", "pos", "morph", "lemma"]),
+        (["lemmatizer"], ["tag", "pos", "morph", "sents"]),
+        (["senter", "trainable_lemmatizer"], ["tag", "pos", "morph"]),
+    ],
+)
+def test_lemmas_and_sentences_of_other_components_stay_theirs(
+    others: List[str], left: List[str], source: Language
+) -> None:
+    nlp = spacy.blank("en")
+    for other in others:
+        nlp.add_pipe(other)
+    replace_taggers(nlp, model=source)
+    assert nlp.get_pipe("lstm_tagger").cfg["heads"] == left  # type: ignore[attr-defined]
+    assert nlp.config["components"]["lstm_tagger"]["heads"] == left

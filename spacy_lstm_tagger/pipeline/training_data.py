@@ -1,0 +1,56 @@
+"""What the training data has: its words, and the labels of each layer."""
+
+from collections import Counter
+from typing import Iterable, NamedTuple, Set, Tuple
+
+from spacy.training import Example
+
+from ..annotation_layers import SENTENCE_STARTS, Annotation
+from .gold_labels import collect_annotations, collect_labels, has_sentences
+from .label_scheme import Labels
+from .lemmas import collect_trees
+
+
+class TrainingData(NamedTuple):
+    """What examples have.
+
+    annotations (Set[Annotation]): The distinct annotations of their words, see `collect_annotations`.
+    words (Counter[str]): How often each predicted word occurs.
+    lemmas (Counter[Tuple[str, str]]): How often each word occurs with each lemma.
+    has_sentences (bool): Whether there are docs of several sentences.
+    """
+
+    annotations: Set[Annotation]
+    words: "Counter[str]"
+    lemmas: "Counter[Tuple[str, str]]"
+    has_sentences: bool
+
+    def collect_labels(self, neg_prefix: str, min_tree_freq: int) -> Labels:
+        """Find the labels of each layer that is annotated.
+
+        neg_prefix (str): The beginning of labels that a token does not have; they are left out.
+        min_tree_freq (int): How often an edit tree must occur.
+        RETURNS (Dict[str, List[str]]): The labels of each layer that has any.
+        """
+        labels = collect_labels(self.annotations, neg_prefix)
+        if trees := collect_trees(self.lemmas, min_tree_freq):
+            labels["lemma"] = trees
+        if self.has_sentences:
+            labels["sents"] = list(SENTENCE_STARTS)
+        return labels
+
+
+def read_training_data(examples: Iterable[Example]) -> TrainingData:
+    """Read all examples.
+
+    examples (Iterable[Example]): The examples.
+    RETURNS (TrainingData): What they have.
+    """
+    data = TrainingData(set(), Counter(), Counter(), False)
+    for eg in examples:
+        data.annotations.update(collect_annotations([eg.reference]))
+        data.words.update(token.text for token in eg.predicted if not token.is_space)
+        data.lemmas.update((token.text, token.lemma_) for token in eg.reference if token.lemma)
+        if not data.has_sentences and has_sentences(eg.reference):
+            data = data._replace(has_sentences=True)
+    return data

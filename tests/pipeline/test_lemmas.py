@@ -1,0 +1,252 @@
+"""Lemmas: edit trees as labels, and the head that chooses among them."""
+
+import json
+from typing import Any, Dict, List
+
+import numpy
+import pytest
+import spacy
+from hypothesis import given
+from hypothesis import strategies as st
+from spacy.language import Language
+from spacy.pipeline._edit_tree_internals.edit_trees import EditTrees
+from spacy.strings import StringStore
+from spacy.tokens import Doc
+
+from spacy_lstm_tagger.pipeline.lemmas import Lemmatizer, collect_trees, find_tree
+
+from ..conftest import SENTENCES, SMALL_MODEL, make_examples
+
+LEMMAS = [
+    ["the", "dog", "eat", "the", "apple", "."],
+    ["everybody", "read", "book"],
+    ["yes", "!"],
+    ["run"],
+]
+WITH_LEMMAS = [{**sentence, "lemmas": lemmas} for sentence, lemmas in zip(SENTENCES, LEMMAS)]
+PAIRS = [
+    ("running", "run"),
+    ("dogs", "dog"),
+    ("Dogs", "dog"),
+    ("Paris", "Paris"),
+    ("geschafft", "schaffen"),
+    ("was", "be"),
+]
+
+
+def hashes(strings: StringStore, words: List[str]) -> numpy.ndarray:
+    return numpy.array([strings.add(word) for word in words], dtype="uint64")
+
+
+def learn(sentences: List[Dict[str, Any]], n_steps: int = 150, **config: Any) -> Language:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lstm_tagger", config={"model": SMALL_MODEL, "min_tree_freq": 1, **config})
+    optimizer = nlp.initialize(lambda: make_examples(nlp, sentences))
+    optimizer.learn_rate = 0.01
+    for _ in range(n_steps):
+        nlp.update(make_examples(nlp, sentences), sgd=optimizer)
+    return nlp
+
+
+@pytest.fixture(scope="module")
+def lemmatizer() -> Language:
+    """A pipeline that knows the lemmas of its training data. Not to be changed."""
+    return learn(WITH_LEMMAS)
+
+
+@pytest.mark.parametrize("form, lemma", PAIRS)
+def test_trees_are_spacys(form: str, lemma: str) -> None:
+    strings = StringStore()
+    trees = EditTrees(strings)
+    tree = trees.add(form.lower() if lemma.islower() else form, lemma)
+    ours = Lemmatizer(strings, [find_tree(form, lemma)])
+    for word in ("running", "dogs", "geschafft", "gekauft", "Paris", "x"):
+        lemma_of_word = trees.apply(tree, word.lower() if lemma.islower() else word)
+        (found,) = ours.apply(hashes(strings, [word]), numpy.zeros(1, dtype="int64"))
+        assert (strings[found] if found else None) == lemma_of_word
+
+
+@given(st.text(min_size=1, max_size=12), st.text(min_size=1, max_size=12))
+def test_the_tree_of_a_word_makes_its_lemma(form: str, lemma: str) -> None:
+    strings = StringStore()
+    (found,) = Lemmatizer(strings, [find_tree(form, lemma)]).apply(
+        hashes(strings, [form]), numpy.zeros(1, dtype="int64")
+    )
+    assert strings[found] == lemma
+
+
+def test_word_at_the_beginning_of_a_sentence_has_the_tree_that_it_has_within() -> None:
+    assert find_tree("Dogs", "dog") == find_tree("dogs", "dog") != find_tree("Paris", "Pari")
+
+
+def test_rare_trees_are_left_out() -> None:
+    pairs = {("dogs", "dog"): 1, ("cats", "cat"): 1, ("was", "be"): 1}
+    assert collect_trees(pairs, 2) == [find_tree("dogs", "dog")]
+    assert len(collect_trees(pairs, 1)) == 2
+
+
+def test_likeliest_tree_that_can_be_applied_is_chosen() -> None:
+    strings = StringStore()
+    labels = [find_tree("dogs", "dog"), find_tree("running", "run"), find_tree("dog", "dog")]
+    ours = Lemmatizer(strings, labels)
+    orths = hashes(strings, ["cats", "cat", "sitting", "cat"])
+    logits = numpy.array([[3, 2, 1], [3, 2, 1], [1, 3, 2], [2, 3, 1]], dtype="float32")
+    chosen = ours.choose(orths, logits)
+    assert chosen.tolist() == [0, 2, 2, 2]
+    assert [strings[lemma] for lemma in ours.apply(orths, chosen)] == ["cat", "cat", "sitting", "cat"]
+    assert logits.argmax(axis=1).tolist() == chosen.tolist()
+
+
+def test_word_to_which_no_tree_can_be_applied_is_its_own_lemma() -> None:
+    strings = StringStore()
+    ours = Lemmatizer(strings, [find_tree("dogs", "dog")])
+    orths = hashes(strings, ["Paris", "x"])
+    chosen = ours.choose(orths, numpy.zeros((2, 1), dtype="float32"))
+    assert [strings[lemma] for lemma in ours.apply(orths, chosen)] == ["pari", "x"]
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["", "x", "[]", "[true]", "[true,null]", "[1,[0,0,null,null]]", "[true,[0,-1,null,null]]", "[true,[0,0,null]]",
+     '[true,["a",1]]', "[true,[0,4294967295,null,null]]", "[" * 10_000],
+)  # fmt: skip
+def test_other_labels_are_refused(label: str) -> None:
+    with pytest.raises(ValueError, match="is not an edit tree"):
+        Lemmatizer(StringStore(), [label])
+
+
+def test_learns_lemmas(lemmatizer: Language) -> None:
+    for sentence in WITH_LEMMAS:
+        doc = lemmatizer(Doc(lemmatizer.vocab, words=sentence["words"]))
+        assert [token.lemma_ for token in doc] == sentence["lemmas"]
+        assert [token.tag_ for token in doc] == sentence["tags"]
+
+
+def test_lemmas_are_scored(lemmatizer: Language) -> None:
+    assert lemmatizer.evaluate(make_examples(lemmatizer, WITH_LEMMAS))["lemma_acc"] == 1.0
+    assert lemmatizer.evaluate(make_examples(lemmatizer, SENTENCES))["lemma_acc"] is None
+
+
+def test_whitespace_is_its_own_lemma(lemmatizer: Language) -> None:
+    assert [token.lemma_ for token in lemmatizer("Run \n run")][1] == " \n "[1:]
+
+
+def test_batches_and_saved_models_give_the_same_lemmas(lemmatizer: Language, tmp_path: Any) -> None:
+    texts = ["The dog reads books.", "Books!", "", "Everybody ate apples and reads the zyzzyva's books."]
+    one_by_one = [[token.lemma_ for token in lemmatizer(text)] for text in texts]
+    assert [[token.lemma_ for token in doc] for doc in lemmatizer.pipe(texts)] == one_by_one
+    lemmatizer.to_disk(tmp_path)
+    assert [[token.lemma_ for token in doc] for doc in spacy.load(tmp_path).pipe(texts)] == one_by_one
+
+
+def test_lemmas_are_there_after_a_memory_zone(lemmatizer: Language) -> None:
+    for _ in range(2):
+        with lemmatizer.memory_zone():
+            assert lemmatizer("Unheardofs ate flubbers")[0].lemma_
+    assert lemmatizer("Unheardofs ate flubbers")[0].lemma_
+
+
+def test_data_without_lemmas_has_no_head() -> None:
+    nlp = learn(SENTENCES, n_steps=1)
+    assert "lemma" not in nlp.get_pipe("lstm_tagger").label_data
+    assert not nlp("The dog")[0].lemma_
+
+
+def test_heads_choose_what_is_learned() -> None:
+    nlp = learn(WITH_LEMMAS, n_steps=1, heads=["pos", "lemma"])
+    assert list(nlp.get_pipe("lstm_tagger").label_data) == ["pos", "lemma"]
+    doc = nlp("The dog")
+    assert doc[0].pos_ and doc[0].lemma_ and not doc[0].tag_
+
+
+def test_lemmas_alone_can_be_learned() -> None:
+    nlp = learn(WITH_LEMMAS, heads=["lemma"])
+    assert [token.lemma_ for token in nlp(Doc(nlp.vocab, words=["Everybody", "reads", "books"]))] == LEMMAS[1]
+
+
+def test_heads_choose_what_is_set(lemmatizer: Language) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lstm_tagger", config={"model": SMALL_MODEL, "heads": ["tag"]})
+    nlp.get_pipe("lstm_tagger").from_bytes(
+        lemmatizer.get_pipe("lstm_tagger").to_bytes(exclude=["vocab"]), exclude=["vocab"]
+    )
+    doc = nlp("The dog")
+    assert doc[0].tag_ and not doc[0].pos_ and not doc[0].lemma_
+
+
+def test_unknown_head_is_named() -> None:
+    with pytest.raises(ValueError, match=r"heads has 'lemmas'\. Use some of: tag, pos, morph, lemma, sents"):
+        spacy.blank("en").add_pipe("lstm_tagger", config={"heads": ["lemmas"]})
+
+
+def test_lemma_that_a_rule_set_is_kept(lemmatizer: Language) -> None:
+    doc = Doc(lemmatizer.vocab, words=["Everybody", "reads", "books"])
+    doc[1].lemma_ = "READ"
+    assert [token.lemma_ for token in lemmatizer(doc)] == ["everybody", "READ", "book"]
+    doc = Doc(lemmatizer.vocab, words=["Everybody", "reads", "books"], lemmas=["x", "y", "z"])
+    assert [token.lemma_ for token in lemmatizer(doc)] == LEMMAS[1]
+
+
+def test_words_without_a_lemma_have_no_loss() -> None:
+    nlp = learn(WITH_LEMMAS, n_steps=1, heads=["lemma"])
+    tagger = nlp.get_pipe("lstm_tagger")
+    partly = [{"words": ["dogs", "books"], "lemmas": ["", "book"]}, {"words": ["dogs"], "lemmas": [""]}]
+    examples = make_examples(nlp, partly)
+    scores, _ = tagger.model.begin_update([eg.predicted for eg in examples])
+    _, gradients = tagger.get_loss(examples, scores)
+    assert not gradients[0][0].any() and gradients[0][1].any() and not gradients[1].any()
+
+
+def test_lemma_of_an_unknown_tree_has_no_loss_and_is_no_error() -> None:
+    nlp = learn(WITH_LEMMAS, n_steps=1, heads=["lemma"])
+    examples = make_examples(nlp, [{"words": ["was"], "lemmas": ["be"]}])
+    assert nlp.update(examples)["lstm_tagger"] == 0.0
+
+
+def test_confidence_of_lemmas(lemmatizer: Language) -> None:
+    tagger = lemmatizer.get_pipe("lstm_tagger")
+    tagger.store_confidence = True
+    try:
+        doc = lemmatizer("Everybody reads books")
+        assert 0.5 < doc[2]._.lemma_confidence <= 1
+        (top,) = tagger.top_k([doc], k=2)
+        assert json.loads(top["lemma"][2][0][0]) == json.loads(find_tree("books", "book"))
+    finally:
+        tagger.store_confidence = False
+
+
+def test_heads_can_be_added_to_a_trained_tagger() -> None:
+    nlp = learn(SENTENCES)
+    tagger = nlp.get_pipe("lstm_tagger")
+    words = [sentence["words"] for sentence in SENTENCES]
+
+    def score() -> List[numpy.ndarray]:
+        return [rows["tag"] for rows in tagger.predict_proba([Doc(nlp.vocab, words=of_doc) for of_doc in words])]
+
+    before = score()
+    examples = make_examples(nlp, WITH_LEMMAS)
+    tagger.add_heads(examples)
+    for old, new in zip(before, score()):
+        numpy.testing.assert_allclose(new, old, rtol=1e-5, atol=1e-6)
+    optimizer = nlp.resume_training()
+    optimizer.learn_rate = 0.01
+    for _ in range(100):
+        nlp.update(make_examples(nlp, WITH_LEMMAS), sgd=optimizer)
+    for sentence in WITH_LEMMAS:
+        doc = nlp(Doc(nlp.vocab, words=sentence["words"]))
+        assert [token.lemma_ for token in doc] == sentence["lemmas"]
+        assert [token.tag_ for token in doc] == sentence["tags"]
+    labels = tagger.label_data
+    tagger.add_heads(examples)
+    assert tagger.label_data == labels
+
+
+def test_pretrained_tagger_learns_layers_that_it_lacks() -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lstm_tagger", config={"pretrained": "en", "min_tree_freq": 1})
+    expected = [token.tag_ for token in nlp("She reads old books.")]
+    sentence = {"words": ["She", "reads"], "pos": ["PRON", "VERB"], "lemmas": ["she", "read"]}
+    optimizer = nlp.initialize(lambda: make_examples(nlp, [sentence]))
+    assert len(nlp.get_pipe("lstm_tagger").label_data["lemma"]) == 2
+    nlp.update(make_examples(nlp, [sentence]), sgd=optimizer)
+    assert [token.tag_ for token in nlp("She reads old books.")] == expected
