@@ -25,7 +25,6 @@ from ..evaluation.scores import (
 )
 from ..formats.raw_text import is_raw_text
 from ..formats.treebank import create_treebank_v1, find_part
-from ..pipeline.gold_labels import has_sentences
 from ..pipeline.loading import find_tagger, load_pipeline
 from ..pipeline.scorer import score_raw_text
 from .cli import clean_exit, lstm_tagger_cli, show_progress
@@ -113,7 +112,7 @@ def evaluate(
         data_path, format, multiword="split", raw_text=True, documents=WORDS_OF_DOCUMENT, gold_preproc=True
     )
     examples = list(show_progress(read(nlp), unit=" sentences"))
-    on_given_words = [eg for eg in examples if not is_raw_text(eg) and not has_sentences(eg.reference)]
+    on_given_words = [eg for eg in examples if not is_raw_text(eg)]
     judgements = judge_words(nlp, show_progress(on_given_words, unit=" sentences"))
     raw = score_raw_text(tag_examples(nlp, filter(is_raw_text, examples)))
     if report is not None:

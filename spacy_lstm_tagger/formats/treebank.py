@@ -64,7 +64,7 @@ def create_treebank_v1(
         component's scores of these are `raw_tag_f`, `raw_pos_f` and `raw_morph_f`.
     documents (int): Whether to read sentences once more in documents, of at most so many words, from which the tagger
         learns where sentences begin. They are joined in the order of the file, up to the next paragraph where those
-        are known. Raw text is read in documents too. 0: by sentence.
+        are known. With raw_text, these documents are read as text alone. 0: by sentence.
     gold_preproc (bool): Whether to keep the file's words and sentences, instead of running the tokenizer.
     max_length (int): Longest doc, in tokens; longer ones are split into sentences. 0: no limit.
     limit (int): How many docs are read. 0: no limit.
@@ -87,11 +87,11 @@ def create_treebank_v1(
                 for eg in _keep_tokens(nlp, docs) if gold_preproc else corpus.make_examples(nlp, docs):
                     yield from corpus.augmenter(nlp, eg)
             document = Doc.from_docs(group, ensure_whitespace=False) if len(group) > 1 else group[0]
-            if len(group) > 1:
-                for eg in _keep_tokens(nlp, _vary(document, nlp, multiword, False)):
-                    yield from corpus.augmenter(nlp, eg)
             if raw_text:
                 yield make_raw_example(document, nlp)
+            elif len(group) > 1:
+                for eg in _keep_tokens(nlp, _vary(document, nlp, multiword, False)):
+                    yield from corpus.augmenter(nlp, eg)
 
     return read
 

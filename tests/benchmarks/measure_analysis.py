@@ -22,7 +22,6 @@ from spacy_lstm_tagger.annotation_layers import NAMES
 from spacy_lstm_tagger.commands.evaluate import WORDS_OF_DOCUMENT
 from spacy_lstm_tagger.formats.raw_text import is_raw_text
 from spacy_lstm_tagger.formats.treebank import create_treebank_v1
-from spacy_lstm_tagger.pipeline.gold_labels import has_sentences
 from spacy_lstm_tagger.pipeline.loading import load_pipeline
 from spacy_lstm_tagger.pipeline.scorer import lstm_tagger_score, score_raw_text
 from spacy_lstm_tagger.shipped import PRETRAINED
@@ -65,7 +64,7 @@ def measure(nlp: Language, data: Path) -> tuple[dict[str, Any], dict[str, PRFSco
         if is_raw_text(eg):
             eg.predicted = nlp(eg.predicted)
             raw.append(eg)
-        elif not has_sentences(eg.reference):
+        else:
             for token in eg.predicted:
                 token.is_sent_start = token.i == 0
             eg.predicted = nlp(eg.predicted)

@@ -533,6 +533,7 @@ def test_examples_of_documents_have_no_boundaries_and_raw_text_is_by_document(wr
     read = create_treebank_v1(write(PARAGRAPHS), documents=100, gold_preproc=True, raw_text=True)
     examples = list(read(spacy.blank("en")))
     assert not any(eg.predicted.has_annotation("SENT_START") for eg in examples)
+    assert all(is_raw_text(eg) or len(list(eg.reference.sents)) == 1 for eg in examples)
     assert [eg.reference.text for eg in examples if is_raw_text(eg)] == ["A end . B end . ", "C end . D end . E end . "]
 
 
