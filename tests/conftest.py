@@ -62,6 +62,9 @@ SENTENCES: List[Dict[str, List[str]]] = [
     {"words": ["Run"], "tags": ["VB"], "pos": ["VERB"], "morphs": ["VerbForm=Inf"]},
 ]
 
+LEMMAS = [["the", "dog", "eat", "the", "apple", "."], ["everybody", "read", "book"], ["yes", "!"], ["run"]]
+WITH_LEMMAS = [{**sentence, "lemmas": lemmas} for sentence, lemmas in zip(SENTENCES, LEMMAS)]
+
 # An empty text, one word, whitespace at every place, unknown words, and mixed lengths.
 TEXTS = [
     "",
@@ -95,12 +98,17 @@ def make_examples(nlp: Language, sentences: List[Dict[str, List[str]]] = SENTENC
     return [Example.from_dict(Doc(nlp.vocab, words=sentence["words"]), sentence) for sentence in sentences]
 
 
-def make_pipeline(steps: int = 0, model: Dict[str, Any] = SMALL_MODEL, **config: Any) -> Language:
+def make_pipeline(
+    steps: int = 0,
+    model: Dict[str, Any] = SMALL_MODEL,
+    sentences: List[Dict[str, List[str]]] = SENTENCES,
+    **config: Any,
+) -> Language:
     """An initialized pipeline after a number of updates."""
     spacy.util.fix_random_seed(0)
     nlp = spacy.blank("en")
     nlp.add_pipe("lstm_tagger", config={"model": model, **config})
-    examples = make_examples(nlp)
+    examples = make_examples(nlp, sentences)
     optimizer = nlp.initialize(lambda: examples)
     optimizer.learn_rate = 0.01
     for _ in range(steps):

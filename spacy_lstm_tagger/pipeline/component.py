@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optio
 
 import numpy
 from spacy import util
-from spacy.attrs import ORTH
+from spacy.attrs import LOWER, ORTH
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline.trainable_pipe import TrainablePipe
@@ -32,6 +32,7 @@ from .gold_labels import check_labels, collect_annotations, gold_targets, soft_t
 from .label_combinations import collect_combinations
 from .label_parts import find_label_parts
 from .label_scheme import Labels, LabelScheme, TagMap, read_tag_map
+from .lemmas import KnownLemmas
 from .loss import rehearsal_gradient, tagging_loss
 from .prediction import Prediction, Scored, find_given, predict_labels, predict_probabilities, set_predictions
 from .probabilities import likeliest
@@ -287,7 +288,7 @@ class LSTMTaggerPipe(TrainablePipe):
             combinations: Sequence[int] = self.label_scheme.combinations
             if set(added) & set(TAG_LAYERS):
                 combinations = collect_combinations(data.annotations, labels)
-            self._set_labels(labels, combinations)
+            self._set_labels(labels, combinations, self.label_scheme.known_lemmas or data.collect_known_lemmas(labels))
             self.calibrations = calibrations
             add_heads(self.model, self.label_scheme.n_labels)
 
@@ -298,7 +299,8 @@ class LSTMTaggerPipe(TrainablePipe):
         labels = {layer: names for layer, names in merged.items() if names and layer in self.cfg["heads"]}
         if not labels:
             raise ValueError(Errors.E143.format(name=self.name))
-        self._set_labels(labels, collect_combinations(data.annotations, labels))
+        combinations = collect_combinations(data.annotations, labels)
+        self._set_labels(labels, combinations, data.collect_known_lemmas(labels))
         if self.label_scheme.unmapped_tags:
             unmapped = ", ".join(self.label_scheme.unmapped_tags)
             warnings.warn(f"tag_map has no UPOS tag for {unmapped}: their tokens get 'X'.", stacklevel=3)
@@ -404,11 +406,11 @@ class LSTMTaggerPipe(TrainablePipe):
         return super().score(examples, **kwargs)
 
     def _score(self, docs: Sequence[Doc], given: Optional[numpy.ndarray] = None) -> Iterator[Scored]:
-        orths = get_attributes(docs, [ORTH])[:, 0] if docs else numpy.zeros(0, "uint64")
+        words = get_attributes(docs, [ORTH, LOWER]) if docs else numpy.zeros((0, 2), dtype="uint64")
         for tokens, logits in score_tokens(self.model, docs):
             heads = self.label_scheme.split_heads(logits)
             # First, since it changes logits.
-            labels = self.label_scheme.choose(heads, orths[tokens], None if given is None else given[tokens])
+            labels = self.label_scheme.choose(heads, words[tokens], None if given is None else given[tokens])
             yield Scored(tokens, heads, labels)
 
     def get_loss(self, examples: Iterable[Example], scores: List[numpy.ndarray]) -> Tuple[float, List[numpy.ndarray]]:
@@ -509,15 +511,21 @@ class LSTMTaggerPipe(TrainablePipe):
         if learned:
             if learned["tag_map"] is not None and not isinstance(self.cfg["tag_map"], Mapping):
                 self.cfg["tag_map"] = learned["tag_map"]
-            self._set_labels(learned["labels"], learned["combinations"])
+            self._set_labels(learned["labels"], learned["combinations"], learned.get("known_lemmas"))
             self.calibrations = storage.read_calibrations(learned)
 
-    def _set_labels(self, labels: Mapping[str, Sequence[str]], combinations: Sequence[int] = ()) -> None:
+    def _set_labels(
+        self,
+        labels: Mapping[str, Sequence[str]],
+        combinations: Sequence[int] = (),
+        known_lemmas: Optional[KnownLemmas] = None,
+    ) -> None:
         """Set the labels; the calibrations of other labels do not apply to them."""
         self.label_scheme = LabelScheme(
             self.vocab,
             labels,
             combinations,
+            known_lemmas=known_lemmas,
             tag_map=self.cfg["tag_map"],
             consistent=self.cfg["consistent_labels"],
         )

@@ -11,7 +11,7 @@ from spacy.vocab import Vocab
 
 from ..annotation_layers import LAYERS, SENTENCE_STARTS, TAG_LAYERS, UPOS, WHITESPACE
 from .label_combinations import Combinations
-from .lemmas import Lemmatizer
+from .lemmas import KnownLemmas, Lemmatizer
 
 # The labels of each layer, in the order of the head's columns.
 Labels = Dict[str, List[str]]
@@ -34,6 +34,7 @@ class LabelScheme:
         labels: Mapping[str, Sequence[str]],
         combinations: Sequence[int] = (),
         *,
+        known_lemmas: Optional[KnownLemmas] = None,
         tag_map: Optional[TagMap] = None,
         consistent: bool = True,
     ) -> None:
@@ -42,6 +43,7 @@ class LabelScheme:
         vocab (Vocab): The vocab of the docs that are annotated.
         labels (Mapping[str, Sequence[str]]): The labels of each head; a layer without labels has no head.
         combinations (Sequence[int]): The combinations of labels that occur, as `collect_combinations` returns them.
+        known_lemmas (Optional[KnownLemmas]): Words that get their lemmas without the network.
         tag_map (Optional[TagMap]): The UPOS tag of each fine-grained tag, used where there is no head for UPOS.
         consistent (bool): Whether a token only gets labels that occur together.
         """
@@ -59,9 +61,11 @@ class LabelScheme:
         self._tag_heads = [layer for layer in self.labels if layer in TAG_LAYERS]
         n_tags = [len(self.labels[layer]) for layer in self._tag_heads]
         self._combinations = Combinations(combinations if consistent and n_tags else [], n_tags)
+        self.known_lemmas: Optional[KnownLemmas] = None
         self.lemmatizer: Optional[Lemmatizer] = None
         if "lemma" in self.labels:
-            self.lemmatizer = Lemmatizer(vocab.strings, self.labels["lemma"])
+            self.known_lemmas = known_lemmas
+            self.lemmatizer = Lemmatizer(vocab.strings, self.labels["lemma"], known_lemmas)
         # What spaCy stores for each label; the last value, at index -1, is that of whitespace.
         names = {layer: [*self.labels[layer], WHITESPACE[layer]] for layer in self._tag_heads}
         if self._mapped_tags:
@@ -100,13 +104,13 @@ class LabelScheme:
         return [self.split_heads(member) for member in members]
 
     def choose(
-        self, logits: List[numpy.ndarray], orths: numpy.ndarray, given: Optional[numpy.ndarray] = None
+        self, logits: List[numpy.ndarray], words: numpy.ndarray, given: Optional[numpy.ndarray] = None
     ) -> numpy.ndarray:
         """Find each token's likeliest labels that occur together, and the likeliest edit tree that can be applied.
 
         logits (List[numpy.ndarray]): Each head's logits. Those of tokens whose likeliest labels do not occur together
             are changed in place, see `Combinations.reconcile` and `Lemmatizer.choose`.
-        orths (numpy.ndarray): The words' hashes. uint64, shape (n_tokens,).
+        words (numpy.ndarray): The words' hashes, and those of the words in lower case. uint64, shape (n_tokens, 2).
         given (Optional[numpy.ndarray]): The values of `attributes` that tokens keep, 0 where they have none. The other
             labels of a token are chosen among those that occur together with them. Shape (n_tokens, n_attributes).
         RETURNS (numpy.ndarray): The labels' indices, int64, shape (n_tokens, n_heads).
@@ -120,12 +124,15 @@ class LabelScheme:
             if len(rows):
                 differs = (self._combination_values[:, None] != tags[rows]) & is_given[rows]
                 self._combinations.restrict(tag_logits, rows, differs.sum(axis=2))
-        labels = numpy.empty((len(orths), len(logits)), dtype="int64")
+        labels = numpy.empty((len(words), len(logits)), dtype="int64")
         if n_tags:
             labels[:, :n_tags] = self._combinations.reconcile(tag_logits)
         for head, layer in list(enumerate(self.labels))[n_tags:]:
             if layer == "lemma" and self.lemmatizer:
-                labels[:, head] = self.lemmatizer.choose(orths, logits[head])
+                upos = numpy.zeros(len(words), dtype="uint64")
+                if "pos" in self._tag_heads:
+                    upos = self._tag_values["pos"][labels[:, self._tag_heads.index("pos")]]
+                labels[:, head] = self.lemmatizer.choose(words, upos, logits[head])
             else:
                 labels[:, head] = logits[head].argmax(axis=1)
         return labels

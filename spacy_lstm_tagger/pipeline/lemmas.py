@@ -7,16 +7,22 @@ capitals is made of the word in lower case, so that a word has the same tree at 
 import json
 from collections import Counter
 from functools import lru_cache
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy
+import srsly
 from spacy.pipeline._edit_tree_internals.edit_trees import EditTrees
-from spacy.strings import StringStore
+from spacy.strings import StringStore, get_string_id
+
+from ..annotation_layers import UPOS_IDS
 
 # What spaCy's edit trees have in the place of a part that is empty.
 NOTHING = 2**32 - 1
 # The logit of a tree that cannot be applied.
 INAPPLICABLE = -1e4
+# The most trees of words that are known.
+MOST_TREES = 2**16
+NONE = numpy.zeros(0, dtype="uint64")
 # How many pairs of a word and a tree have their lemmas kept.
 MOST_KEPT = 2**17
 
@@ -36,43 +42,126 @@ def find_tree(form: str, lemma: str) -> str:
     return json.dumps([is_lower, _nest(trees, strings, root)], ensure_ascii=False, separators=(",", ":"))
 
 
-def collect_trees(pairs: Mapping[Tuple[str, str], int], min_tree_freq: int) -> List[str]:
+def collect_trees(lemmas: Mapping[Tuple[str, str, str], int], min_tree_freq: int) -> List[str]:
     """Find the edit trees of training data.
 
-    pairs (Mapping[Tuple[str, str], int]): Words with their lemmas, and how often they occur.
+    lemmas (Mapping[Tuple[str, str, str], int]): How often each word occurs with each UPOS tag and lemma.
     min_tree_freq (int): How often a tree must occur.
     RETURNS (List[str]): The trees, sorted.
     """
     counts: Counter[str] = Counter()
-    for (form, lemma), count in pairs.items():
+    for (form, _, lemma), count in lemmas.items():
         counts[find_tree(form, lemma)] += count
     return sorted(tree for tree, count in counts.items() if count >= min_tree_freq)
+
+
+class KnownLemmas(NamedTuple):
+    """Words that always have the same edit tree in the training data, as far as their UPOS tag is the same.
+
+    keys (numpy.ndarray): The words with their tags, see `make_keys`; sorted. uint64, shape (n_words,).
+    trees (List[str]): The distinct trees.
+    numbers (numpy.ndarray): Each word's tree, as its index in `trees`. uint16, shape (n_words,).
+    """
+
+    keys: numpy.ndarray
+    trees: List[str]
+    numbers: numpy.ndarray
+
+    def to_bytes(self) -> bytes:
+        """RETURNS (bytes): The words and trees."""
+        data = {"keys": self.keys.tobytes(), "trees": self.trees, "numbers": self.numbers.tobytes()}
+        return bytes(srsly.msgpack_dumps(data))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "KnownLemmas":
+        """RETURNS (KnownLemmas): What `to_bytes` wrote. Raises an error for anything else."""
+        parts = srsly.msgpack_loads(data)
+        keys = numpy.frombuffer(parts["keys"], dtype="uint64")
+        numbers = numpy.frombuffer(parts["numbers"], dtype="uint16")
+        known = cls(keys, list(parts["trees"]), numbers)
+        if len(keys) != len(numbers) or (keys[1:] <= keys[:-1]).any() or (numbers >= len(known.trees)).any():
+            raise ValueError("words and trees do not belong together")
+        return known
+
+
+def make_keys(lower: numpy.ndarray, upos: numpy.ndarray) -> numpy.ndarray:
+    """Make one number of each word and its tag.
+
+    lower (numpy.ndarray): The hashes of the words in lower case. uint64, shape (n_words,).
+    upos (numpy.ndarray): spaCy's numbers of their UPOS tags, 0 where there is none. uint64, same shape.
+    RETURNS (numpy.ndarray): uint64, same shape.
+    """
+    return lower ^ (upos * numpy.uint64(0x9E3779B97F4A7C15))
+
+
+def collect_known_lemmas(lemmas: Mapping[Tuple[str, str, str], int], with_upos: bool) -> KnownLemmas:
+    """Find the words that always have the same edit tree.
+
+    lemmas (Mapping[Tuple[str, str, str], int]): How often each word occurs with each UPOS tag and lemma.
+    with_upos (bool): Whether words with different tags are different words.
+    RETURNS (KnownLemmas): The words.
+    """
+    found: Dict[Tuple[str, int], Set[str]] = {}
+    for form, upos, lemma in lemmas:
+        key = form.lower(), UPOS_IDS[upos] if with_upos else 0
+        found.setdefault(key, set()).add(find_tree(form, lemma))
+    single = {key: trees.pop() for key, trees in found.items() if len(trees) == 1}
+    trees = sorted(set(single.values()))[:MOST_TREES]
+    index = {tree: i for i, tree in enumerate(trees)}
+    known = [(get_string_id(lower), upos, index[tree]) for (lower, upos), tree in single.items() if tree in index]
+    hashes, tags, numbers = (numpy.array(column, dtype="uint64") for column in zip(*known)) if known else [NONE] * 3
+    keys, first = numpy.unique(make_keys(hashes, tags), return_index=True)
+    return KnownLemmas(keys, trees, numbers[first].astype("uint16"))
 
 
 class Lemmatizer:
     """Makes lemmas by edit trees. What it made is kept."""
 
-    def __init__(self, strings: StringStore, labels: Sequence[str]) -> None:
+    def __init__(self, strings: StringStore, labels: Sequence[str], known: Optional[KnownLemmas] = None) -> None:
         """Set up the trees. Raises a ValueError for labels that are none.
 
         strings (StringStore): The words and lemmas.
         labels (Sequence[str]): The trees, as `find_tree` returns them.
+        known (Optional[KnownLemmas]): Words that get their trees without the network. Trees that are not among the
+            labels are numbered after them.
         """
         self._strings = strings
         self._trees = EditTrees(strings)
         nodes: List[Dict[str, Any]] = []
-        self._roots = [(is_lower, _flatten(root, strings, nodes)) for is_lower, root in map(_read_tree, labels)]
+        numbers = {label: i for i, label in enumerate(labels)}
+        self._n_labels = len(numbers)
+        self._known_keys, self._known_labels = NONE, numpy.zeros(0, dtype="int64")
+        if known is not None and len(known.keys):
+            by_tree = [numbers.setdefault(tree, len(numbers)) for tree in known.trees]
+            self._known_keys, self._known_labels = known.keys, numpy.array(by_tree)[known.numbers]
+        trees = map(_read_tree, numbers)
+        self._roots = [(is_lower, _flatten(root, strings, nodes)) for is_lower, root in trees]
         self._trees.from_json(nodes)
         self._lemmas: Dict[Tuple[int, int], Optional[str]] = {}
 
-    def choose(self, orths: numpy.ndarray, logits: numpy.ndarray) -> numpy.ndarray:
-        """Find the likeliest tree of each word that can be applied to it.
+    def choose(self, words: numpy.ndarray, upos: numpy.ndarray, logits: numpy.ndarray) -> numpy.ndarray:
+        """Find each word's tree: that of a word that is known, or the likeliest one that can be applied.
 
-        orths (numpy.ndarray): The words' hashes. uint64, shape (n_tokens,).
+        words (numpy.ndarray): The words' hashes, and those of the words in lower case. uint64, shape (n_tokens, 2).
+        upos (numpy.ndarray): spaCy's numbers of their UPOS tags, 0 where there is none. uint64, shape (n_tokens,).
         logits (numpy.ndarray): float32, shape (n_tokens, n_labels); changed in place: trees that cannot be applied
-            and are likelier get the logit `INAPPLICABLE`.
-        RETURNS (numpy.ndarray): The labels' indices; -1 where no tree can be applied. int64, shape (n_tokens,).
+            and are likelier get the logit `INAPPLICABLE`, and the tree of a word that is known gets the highest.
+        RETURNS (numpy.ndarray): The trees' numbers; -1 where no tree can be applied. int64, shape (n_tokens,).
         """
+        labels = self._choose_likeliest(words[:, 0], logits)
+        if len(self._known_keys):
+            keys = make_keys(words[:, 1], upos)
+            places = numpy.minimum(numpy.searchsorted(self._known_keys, keys), len(self._known_keys) - 1)
+            (rows,) = ((self._known_keys[places] == keys) & (self._known_labels[places] != labels)).nonzero()
+            likeliest, known = labels[rows], self._known_labels[places[rows]]
+            labels[rows] = known
+            rows, known, likeliest = (
+                part[(known < self._n_labels) & (likeliest >= 0)] for part in (rows, known, likeliest)
+            )
+            logits[rows, known], logits[rows, likeliest] = logits[rows, likeliest], logits[rows, known]
+        return labels
+
+    def _choose_likeliest(self, orths: numpy.ndarray, logits: numpy.ndarray) -> numpy.ndarray:
         labels = logits.argmax(axis=1)
         rows = numpy.arange(len(labels))
         while len(rows):
@@ -88,7 +177,7 @@ class Lemmatizer:
         """Make the lemmas of words.
 
         orths (numpy.ndarray): The words' hashes. uint64, shape (n_tokens,).
-        labels (numpy.ndarray): The trees' indices; -1 leaves the word as it is. int64, same shape.
+        labels (numpy.ndarray): The trees' numbers; -1 leaves the word as it is. int64, same shape.
         RETURNS (numpy.ndarray): The lemmas' hashes, 0 where the tree cannot be applied. uint64, same shape.
         """
         if len(self._lemmas) > MOST_KEPT:

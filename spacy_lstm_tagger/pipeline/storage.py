@@ -1,4 +1,5 @@
-"""A trained tagger as bytes and as files: `cfg`, `vocabulary.msgpack` and `model.safetensors`."""
+"""A trained tagger as bytes and as files: `cfg`, `vocabulary.msgpack`, `model.safetensors` and, if it finds lemmas,
+`lemmas.msgpack`."""
 
 import hashlib
 from math import inf
@@ -19,14 +20,14 @@ from ..network.lstm_tagger import LSTMTagger
 from .calibration import Calibration
 from .label_combinations import Combinations
 from .label_scheme import LabelScheme, label_values, read_tag_map
-from .lemmas import Lemmatizer
+from .lemmas import KnownLemmas, Lemmatizer
 
 # Raised with each change of the files that a released version cannot read, or would misread. Each version reads the
 # formats of all released ones: tests/models has a model of each.
 # Format 2: the vocabulary says how it normalizes words, and heads may have confidences by margin.
 FORMAT = 2
-CFG, VOCABULARY, WEIGHTS = "cfg", "vocabulary.msgpack", "model.safetensors"
-PARTS = (CFG, VOCABULARY, WEIGHTS)
+CFG, VOCABULARY, WEIGHTS, LEMMAS = "cfg", "vocabulary.msgpack", "model.safetensors", "lemmas.msgpack"
+PARTS = (CFG, VOCABULARY, WEIGHTS, LEMMAS)
 
 T = TypeVar("T")
 
@@ -42,6 +43,8 @@ def to_parts(scheme: LabelScheme, calibrations: Mapping[str, Calibration], model
     shim = get_shim(model)
     vocabulary = model.attrs["vocabulary"]
     parts = {VOCABULARY: vocabulary.to_bytes(), WEIGHTS: shim.to_bytes()}
+    if scheme.known_lemmas is not None:
+        parts[LEMMAS] = scheme.known_lemmas.to_bytes()
     cfg = {
         "format": FORMAT,
         "labels": scheme.labels,
@@ -78,6 +81,10 @@ def from_parts(parts: Mapping[str, bytes], model: TaggerModel, source: str) -> D
             )
         _parse(parts, CFG, source, lambda _: _check_cfg(cfg))
     digests = cfg.get("sha256", {})
+    if LEMMAS in digests:
+        if LEMMAS not in parts:
+            raise ValueError(f"{source}: '{LEMMAS}' is missing. Copy or train the model again.")
+        cfg["known_lemmas"] = _parse(parts, LEMMAS, source, _load_known_lemmas, digests)
     vocabulary = model.attrs["vocabulary"]
     if VOCABULARY in parts:
         settings = cfg.get("vocabulary", vocabulary.settings)
@@ -110,6 +117,8 @@ def read_parts(path: Path, exclude: Iterable[str]) -> Dict[str, bytes]:
     if not path.exists() and interrupted(path).exists():
         path = interrupted(path)
     names = [name for name in PARTS if name.split(".")[0] not in exclude]
+    # A tagger without a head for lemmas has no words whose lemmas it knows.
+    names = [name for name in names if name != LEMMAS or (path / name).exists()]
     missing = [name for name in names if not (path / name).is_file()]
     if missing:
         raise FileNotFoundError(f"{path} is not a whole model of lstm_tagger: {', '.join(missing)} missing.")
@@ -204,6 +213,12 @@ def _load_vocabulary(settings: Mapping[str, Any], data: bytes) -> Vocabulary:
     vocabulary = build_vocabulary_v1(**settings)().from_bytes(data)
     vocabulary.look_up(["", "word"])  # fails here if settings are of the wrong types
     return vocabulary
+
+
+def _load_known_lemmas(data: bytes) -> KnownLemmas:
+    known = KnownLemmas.from_bytes(data)
+    Lemmatizer(Vocab().strings, [], known)  # fails here if a tree is none
+    return known
 
 
 def _load_network(sizes: Optional[Mapping[str, Any]], vocabulary: Vocabulary, data: bytes) -> Optional[LSTMTagger]:

@@ -1,14 +1,14 @@
 """What the training data has: its words, and the labels of each layer."""
 
 from collections import Counter
-from typing import Iterable, NamedTuple, Set, Tuple
+from typing import Iterable, NamedTuple, Optional, Set, Tuple
 
 from spacy.training import Example
 
 from ..annotation_layers import SENTENCE_STARTS, Annotation
 from .gold_labels import collect_annotations, collect_labels, has_sentences
 from .label_scheme import Labels
-from .lemmas import collect_trees
+from .lemmas import KnownLemmas, collect_known_lemmas, collect_trees
 
 
 class TrainingData(NamedTuple):
@@ -16,13 +16,13 @@ class TrainingData(NamedTuple):
 
     annotations (Set[Annotation]): The distinct annotations of their words, see `collect_annotations`.
     words (Counter[str]): How often each predicted word occurs.
-    lemmas (Counter[Tuple[str, str]]): How often each word occurs with each lemma.
+    lemmas (Counter[Tuple[str, str, str]]): How often each word occurs with each UPOS tag and lemma.
     has_sentences (bool): Whether there are docs of several sentences.
     """
 
     annotations: Set[Annotation]
     words: "Counter[str]"
-    lemmas: "Counter[Tuple[str, str]]"
+    lemmas: "Counter[Tuple[str, str, str]]"
     has_sentences: bool
 
     def collect_labels(self, neg_prefix: str, min_tree_freq: int) -> Labels:
@@ -39,6 +39,14 @@ class TrainingData(NamedTuple):
             labels["sents"] = list(SENTENCE_STARTS)
         return labels
 
+    def collect_known_lemmas(self, labels: Labels) -> Optional[KnownLemmas]:
+        """Find the words whose lemmas need no network.
+
+        labels (Dict[str, List[str]]): The labels of each head.
+        RETURNS (Optional[KnownLemmas]): The words; None without a head for lemmas.
+        """
+        return collect_known_lemmas(self.lemmas, "pos" in labels) if "lemma" in labels else None
+
 
 def read_training_data(examples: Iterable[Example]) -> TrainingData:
     """Read all examples.
@@ -50,7 +58,7 @@ def read_training_data(examples: Iterable[Example]) -> TrainingData:
     for eg in examples:
         data.annotations.update(collect_annotations([eg.reference]))
         data.words.update(token.text for token in eg.predicted if not token.is_space)
-        data.lemmas.update((token.text, token.lemma_) for token in eg.reference if token.lemma)
+        data.lemmas.update((token.text, token.pos_, token.lemma_) for token in eg.reference if token.lemma)
         if not data.has_sentences and has_sentences(eg.reference):
             data = data._replace(has_sentences=True)
     return data

@@ -1,11 +1,13 @@
 """Lemmas: edit trees as labels, and the head that chooses among them."""
 
+import hashlib
 import json
 from typing import Any, Dict, List
 
 import numpy
 import pytest
 import spacy
+import srsly
 from hypothesis import given
 from hypothesis import strategies as st
 from spacy.language import Language
@@ -13,17 +15,17 @@ from spacy.pipeline._edit_tree_internals.edit_trees import EditTrees
 from spacy.strings import StringStore
 from spacy.tokens import Doc
 
-from spacy_lstm_tagger.pipeline.lemmas import Lemmatizer, collect_trees, find_tree
+from spacy_lstm_tagger.annotation_layers import UPOS_IDS
+from spacy_lstm_tagger.pipeline.lemmas import (
+    KnownLemmas,
+    Lemmatizer,
+    collect_known_lemmas,
+    collect_trees,
+    find_tree,
+)
 
-from ..conftest import SENTENCES, SMALL_MODEL, make_examples
+from ..conftest import LEMMAS, SENTENCES, SMALL_MODEL, WITH_LEMMAS, make_examples
 
-LEMMAS = [
-    ["the", "dog", "eat", "the", "apple", "."],
-    ["everybody", "read", "book"],
-    ["yes", "!"],
-    ["run"],
-]
-WITH_LEMMAS = [{**sentence, "lemmas": lemmas} for sentence, lemmas in zip(SENTENCES, LEMMAS)]
 PAIRS = [
     ("running", "run"),
     ("dogs", "dog"),
@@ -80,9 +82,9 @@ def test_word_at_the_beginning_of_a_sentence_has_the_tree_that_it_has_within() -
 
 
 def test_rare_trees_are_left_out() -> None:
-    pairs = {("dogs", "dog"): 1, ("cats", "cat"): 1, ("was", "be"): 1}
-    assert collect_trees(pairs, 2) == [find_tree("dogs", "dog")]
-    assert len(collect_trees(pairs, 1)) == 2
+    lemmas = {("dogs", "NOUN", "dog"): 1, ("cats", "NOUN", "cat"): 1, ("was", "AUX", "be"): 1}
+    assert collect_trees(lemmas, 2) == [find_tree("dogs", "dog")]
+    assert len(collect_trees(lemmas, 1)) == 2
 
 
 def test_likeliest_tree_that_can_be_applied_is_chosen() -> None:
@@ -91,7 +93,7 @@ def test_likeliest_tree_that_can_be_applied_is_chosen() -> None:
     ours = Lemmatizer(strings, labels)
     orths = hashes(strings, ["cats", "cat", "sitting", "cat"])
     logits = numpy.array([[3, 2, 1], [3, 2, 1], [1, 3, 2], [2, 3, 1]], dtype="float32")
-    chosen = ours.choose(orths, logits)
+    chosen = ours.choose(numpy.stack([orths, orths], axis=1), numpy.zeros_like(orths), logits)
     assert chosen.tolist() == [0, 2, 2, 2]
     assert [strings[lemma] for lemma in ours.apply(orths, chosen)] == ["cat", "cat", "sitting", "cat"]
     assert logits.argmax(axis=1).tolist() == chosen.tolist()
@@ -101,7 +103,8 @@ def test_word_to_which_no_tree_can_be_applied_is_its_own_lemma() -> None:
     strings = StringStore()
     ours = Lemmatizer(strings, [find_tree("dogs", "dog")])
     orths = hashes(strings, ["Paris", "x"])
-    chosen = ours.choose(orths, numpy.zeros((2, 1), dtype="float32"))
+    logits = numpy.zeros((2, 1), dtype="float32")
+    chosen = ours.choose(numpy.stack([orths, orths], axis=1), numpy.zeros_like(orths), logits)
     assert [strings[lemma] for lemma in ours.apply(orths, chosen)] == ["pari", "x"]
 
 
@@ -113,6 +116,64 @@ def test_word_to_which_no_tree_can_be_applied_is_its_own_lemma() -> None:
 def test_other_labels_are_refused(label: str) -> None:
     with pytest.raises(ValueError, match="is not an edit tree"):
         Lemmatizer(StringStore(), [label])
+
+
+def test_known_words_have_the_tree_that_they_always_have() -> None:
+    lemmas = {
+        ("Wove", "VERB", "weave"): 1,
+        ("dogs", "NOUN", "dog"): 3,
+        ("Dogs", "NOUN", "dog"): 1,
+        ("saw", "NOUN", "saw"): 1,
+        ("saw", "VERB", "see"): 1,
+        ("read", "VERB", "read"): 1,
+        ("read", "VERB", "Read"): 1,
+    }
+    strings = StringStore()
+    labels = [find_tree("dog", "dog"), find_tree("dogs", "dog")]
+    known = collect_known_lemmas(lemmas, with_upos=True)
+    ours = Lemmatizer(strings, labels, KnownLemmas.from_bytes(known.to_bytes()))
+
+    def lemmatize(word: str, upos: str) -> Any:
+        words = numpy.array([[strings.add(word), strings.add(word.lower())]], dtype="uint64")
+        logits = numpy.array([[2, 1]], dtype="float32")
+        chosen = ours.choose(words, numpy.array([UPOS_IDS[upos]], dtype="uint64"), logits)
+        return strings[ours.apply(words[:, 0], chosen)[0]], logits.tolist()
+
+    assert lemmatize("wove", "VERB") == ("weave", [[2, 1]])
+    assert lemmatize("DOGS", "NOUN") == ("dog", [[1, 2]])
+    assert lemmatize("dogs", "VERB") == ("dogs", [[2, 1]])
+    assert (lemmatize("saw", "NOUN")[0], lemmatize("saw", "VERB")[0]) == ("saw", "see")
+    assert lemmatize("read", "VERB")[0] == "read"
+    assert len(collect_known_lemmas(lemmas, with_upos=False).keys) == 2
+    assert len(collect_known_lemmas({}, with_upos=True).keys) == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"keys": b"\1" * 8},
+        {"keys": b"\1" * 16},
+        {"keys": b"\1" * 7},
+        {"numbers": b"\1\0\1\0"},
+        {"trees": []},
+        {"trees": ["x", "y"]},
+        {"trees": None},
+    ],
+)
+def test_damaged_table_of_known_words_is_named(change: Dict[str, Any], lemmatizer: Language, tmp_path: Any) -> None:
+    tagger = lemmatizer.get_pipe("lstm_tagger")
+    tagger.to_disk(tmp_path / "model")
+    path = tmp_path / "model" / "lemmas.msgpack"
+    path.write_bytes(srsly.msgpack_dumps({**srsly.msgpack_loads(path.read_bytes()), **change}))
+    cfg = srsly.read_json(tmp_path / "model" / "cfg")
+    parts = {name: (tmp_path / "model" / name).read_bytes() for name in ("vocabulary.msgpack", "model.safetensors")}
+    cfg["sha256"] = {"lemmas.msgpack": hashlib.sha256(path.read_bytes()).hexdigest()}
+    parts.update({"cfg": srsly.json_dumps(cfg).encode("utf8"), "lemmas.msgpack": path.read_bytes()})
+    with pytest.raises(ValueError, match=r"lemmas\.msgpack"):
+        tagger.from_bytes(srsly.msgpack_dumps(parts), exclude=["vocab"])
+    path.unlink()
+    with pytest.raises(ValueError, match=r"lemmas\.msgpack"):
+        tagger.from_disk(tmp_path / "model", exclude=["vocab"])
 
 
 def test_learns_lemmas(lemmatizer: Language) -> None:
