@@ -48,7 +48,7 @@ def test_pretrained_english_does_not_depend_on_case(nlp: spacy.Language, change:
 
 
 def test_other_name_lists_those_that_are_there() -> None:
-    with pytest.raises(ValueError, match=r"no pretrained tagger 'xx'. Use one of: en\."):
+    with pytest.raises(ValueError, match=r"no pretrained tagger 'xx'. Use one of: en, en_fast\."):
         spacy.blank("en").add_pipe("lstm_tagger", config={"pretrained": "xx"})
 
 
