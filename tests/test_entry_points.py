@@ -33,4 +33,4 @@ def test_factory_is_found_with_nothing_imported(run):
 def test_factory_meta_is_what_spacys_analysis_needs():
     meta = spacy.blank("en").get_factory_meta("lstm_tagger")
     assert meta.assigns == ["token.tag", "token.pos", "token.morph", "token.lemma", "token.is_sent_start", "doc.sents"]
-    assert set(meta.default_score_weights) == {"tag_acc", "pos_acc", "morph_acc", "morph_per_feat"}
+    assert set(meta.default_score_weights) == {"tag_acc", "pos_acc", "morph_acc", "lemma_acc", "morph_per_feat"}

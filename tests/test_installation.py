@@ -32,8 +32,8 @@ def test_readmes_one_minute(run, directory):
     (python,) = re.findall(r"^```python\n(.*?)^```", ONE_MINUTE, flags=re.MULTILINE | re.DOTALL)
     words = run("-c", python, cwd=directory).stdout.splitlines()
     assert words[:2] == [
-        "She PRON PRP Case=Nom|Gender=Fem|Number=Sing|Person=3|PronType=Prs",
-        "reads VERB VBZ Mood=Ind|Number=Sing|Person=3|Tense=Pres|VerbForm=Fin",
+        "She PRON PRP Case=Nom|Gender=Fem|Number=Sing|Person=3|PronType=Prs she",
+        "reads VERB VBZ Mood=Ind|Number=Sing|Person=3|Tense=Pres|VerbForm=Fin read",
     ]
 
 
