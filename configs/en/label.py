@@ -266,8 +266,7 @@ class Labeller:
                 best = scores.softmax(dim=1).topk(TOP)
                 likeliest[i, places] = best.indices.numpy()
                 probabilities[i, places] = best.values.numpy()
-            no_words = numpy.zeros((len(places), 2), dtype="uint64")  # only lemmas depend on the words
-            chosen[places] = self.scheme.choose([scores.numpy() for scores in logits], no_words)
+            chosen[places] = self.scheme.choose([scores.numpy() for scores in logits])
         columns = {}
         ends = pyarrow.array(numpy.arange(len(tokens) + 1, dtype="int32") * TOP)
         for i, (layer, names) in enumerate(self.scheme.labels.items()):

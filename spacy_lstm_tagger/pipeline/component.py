@@ -7,7 +7,6 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optio
 
 import numpy
 from spacy import util
-from spacy.attrs import LOWER, ORTH
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline.trainable_pipe import TrainablePipe
@@ -32,12 +31,11 @@ from .gold_labels import check_labels, collect_annotations, gold_targets, soft_t
 from .label_combinations import collect_combinations
 from .label_parts import find_label_parts
 from .label_scheme import Labels, LabelScheme, TagMap, read_tag_map
-from .lemmas import KnownLemmas
+from .lemmas import KnownLemmas, Words
 from .loss import rehearsal_gradient, tagging_loss
 from .prediction import Prediction, Scored, find_given, predict_labels, predict_probabilities, set_predictions
 from .probabilities import likeliest
 from .scorer import drop_score_weights, lstm_tagger_score
-from .token_attributes import get_attributes
 from .training_data import TrainingData, read_training_data
 
 
@@ -406,11 +404,12 @@ class LSTMTaggerPipe(TrainablePipe):
         return super().score(examples, **kwargs)
 
     def _score(self, docs: Sequence[Doc], given: Optional[numpy.ndarray] = None) -> Iterator[Scored]:
-        words = get_attributes(docs, [ORTH, LOWER]) if docs else numpy.zeros((0, 2), dtype="uint64")
+        words = Words.of(docs) if docs else None
         for tokens, logits in score_tokens(self.model, docs):
             heads = self.label_scheme.split_heads(logits)
             # First, since it changes logits.
-            labels = self.label_scheme.choose(heads, words[tokens], None if given is None else given[tokens])
+            of_part = words and words.take(tokens)
+            labels = self.label_scheme.choose(heads, of_part, None if given is None else given[tokens])
             yield Scored(tokens, heads, labels)
 
     def get_loss(self, examples: Iterable[Example], scores: List[numpy.ndarray]) -> Tuple[float, List[numpy.ndarray]]:

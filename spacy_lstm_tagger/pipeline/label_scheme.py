@@ -11,7 +11,7 @@ from spacy.vocab import Vocab
 
 from ..annotation_layers import LAYERS, SENTENCE_STARTS, TAG_LAYERS, UPOS, WHITESPACE
 from .label_combinations import Combinations
-from .lemmas import KnownLemmas, Lemmatizer
+from .lemmas import KnownLemmas, Lemmatizer, Words
 
 # The labels of each layer, in the order of the head's columns.
 Labels = Dict[str, List[str]]
@@ -65,7 +65,7 @@ class LabelScheme:
         self.lemmatizer: Optional[Lemmatizer] = None
         if "lemma" in self.labels:
             self.known_lemmas = known_lemmas
-            self.lemmatizer = Lemmatizer(vocab.strings, self.labels["lemma"], known_lemmas)
+            self.lemmatizer = Lemmatizer(self.labels["lemma"], known_lemmas)
         # What spaCy stores for each label; the last value, at index -1, is that of whitespace.
         names = {layer: [*self.labels[layer], WHITESPACE[layer]] for layer in self._tag_heads}
         if self._mapped_tags:
@@ -104,13 +104,13 @@ class LabelScheme:
         return [self.split_heads(member) for member in members]
 
     def choose(
-        self, logits: List[numpy.ndarray], words: numpy.ndarray, given: Optional[numpy.ndarray] = None
+        self, logits: List[numpy.ndarray], words: Optional[Words] = None, given: Optional[numpy.ndarray] = None
     ) -> numpy.ndarray:
         """Find each token's likeliest labels that occur together, and the likeliest edit tree that can be applied.
 
         logits (List[numpy.ndarray]): Each head's logits. Those of tokens whose likeliest labels do not occur together
             are changed in place, see `Combinations.reconcile` and `Lemmatizer.choose`.
-        words (numpy.ndarray): The words' hashes, and those of the words in lower case. uint64, shape (n_tokens, 2).
+        words (Optional[Words]): The words, which lemmas are made of. None where there is no head for lemmas.
         given (Optional[numpy.ndarray]): The values of `attributes` that tokens keep, 0 where they have none. The other
             labels of a token are chosen among those that occur together with them. Shape (n_tokens, n_attributes).
         RETURNS (numpy.ndarray): The labels' indices, int64, shape (n_tokens, n_heads).
@@ -124,12 +124,12 @@ class LabelScheme:
             if len(rows):
                 differs = (self._combination_values[:, None] != tags[rows]) & is_given[rows]
                 self._combinations.restrict(tag_logits, rows, differs.sum(axis=2))
-        labels = numpy.empty((len(words), len(logits)), dtype="int64")
+        labels = numpy.empty((len(logits[0]), len(logits)), dtype="int64")
         if n_tags:
             labels[:, :n_tags] = self._combinations.reconcile(tag_logits)
         for head, layer in list(enumerate(self.labels))[n_tags:]:
-            if layer == "lemma" and self.lemmatizer:
-                upos = numpy.zeros(len(words), dtype="uint64")
+            if self.lemmatizer and words and layer == "lemma":
+                upos = numpy.zeros(len(labels), dtype="uint64")
                 if "pos" in self._tag_heads:
                     upos = self._tag_values["pos"][labels[:, self._tag_heads.index("pos")]]
                 labels[:, head] = self.lemmatizer.choose(words, upos, logits[head])
@@ -137,17 +137,17 @@ class LabelScheme:
                 labels[:, head] = logits[head].argmax(axis=1)
         return labels
 
-    def to_values(self, indices: numpy.ndarray, orths: numpy.ndarray) -> numpy.ndarray:
+    def to_values(self, indices: numpy.ndarray, words: Optional[Words] = None) -> numpy.ndarray:
         """Find what spaCy stores in tokens for their labels.
 
         indices (numpy.ndarray): The labels' indices, -1 for whitespace. Shape (n_tokens, n_heads).
-        orths (numpy.ndarray): The words' hashes. uint64, shape (n_tokens,).
+        words (Optional[Words]): As for `choose`.
         RETURNS (numpy.ndarray): The values of `attributes`. uint64, shape (n_tokens, n_attributes).
         """
         columns = dict(zip(self.labels, indices.T))
         values = [*self._to_tags(indices).T]
-        if self.lemmatizer:
-            values.append(self.lemmatizer.apply(orths, columns["lemma"]))
+        if self.lemmatizer and words:
+            values.append(self.lemmatizer.apply(words, columns["lemma"]))
         if "sents" in columns:
             values.append(SENTENCE_VALUES[columns["sents"]])
         return numpy.column_stack(values)

@@ -11,10 +11,13 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set
 
 import numpy
 import srsly
+from spacy.attrs import LOWER, ORTH
 from spacy.pipeline._edit_tree_internals.edit_trees import EditTrees
 from spacy.strings import StringStore, get_string_id
+from spacy.tokens import Doc
 
 from ..annotation_layers import UPOS_IDS
+from .token_attributes import get_attributes
 
 # What spaCy's edit trees have in the place of a part that is empty.
 NOTHING = 2**32 - 1
@@ -114,18 +117,41 @@ def collect_known_lemmas(lemmas: Mapping[Tuple[str, str, str], int], with_upos: 
     return KnownLemmas(keys, trees, numbers[first].astype("uint16"))
 
 
+class Words(NamedTuple):
+    """The words of docs.
+
+    orths (numpy.ndarray): Their hashes. uint64, shape (n_words,).
+    lower (numpy.ndarray): The hashes of the words in lower case. uint64, shape (n_words,).
+    strings (StringStore): Which words these are. It is the docs', and not always the tagger's: spaCy moves components
+        from one pipeline to another.
+    """
+
+    orths: numpy.ndarray
+    lower: numpy.ndarray
+    strings: StringStore
+
+    @classmethod
+    def of(cls, docs: Sequence[Doc]) -> "Words":
+        """RETURNS (Words): The words of docs, at least one."""
+        orths, lower = get_attributes(docs, [ORTH, LOWER]).T
+        return cls(orths, lower, docs[0].vocab.strings)
+
+    def take(self, rows: numpy.ndarray) -> "Words":
+        """RETURNS (Words): Some of the words."""
+        return self._replace(orths=self.orths[rows], lower=self.lower[rows])
+
+
 class Lemmatizer:
     """Makes lemmas by edit trees. What it made is kept."""
 
-    def __init__(self, strings: StringStore, labels: Sequence[str], known: Optional[KnownLemmas] = None) -> None:
+    def __init__(self, labels: Sequence[str], known: Optional[KnownLemmas] = None) -> None:
         """Set up the trees. Raises a ValueError for labels that are none.
 
-        strings (StringStore): The words and lemmas.
         labels (Sequence[str]): The trees, as `find_tree` returns them.
         known (Optional[KnownLemmas]): Words that get their trees without the network. Trees that are not among the
             labels are numbered after them.
         """
-        self._strings = strings
+        strings = StringStore()
         self._trees = EditTrees(strings)
         nodes: List[Dict[str, Any]] = []
         numbers = {label: i for i, label in enumerate(labels)}
@@ -139,18 +165,18 @@ class Lemmatizer:
         self._trees.from_json(nodes)
         self._lemmas: Dict[Tuple[int, int], Optional[str]] = {}
 
-    def choose(self, words: numpy.ndarray, upos: numpy.ndarray, logits: numpy.ndarray) -> numpy.ndarray:
+    def choose(self, words: Words, upos: numpy.ndarray, logits: numpy.ndarray) -> numpy.ndarray:
         """Find each word's tree: that of a word that is known, or the likeliest one that can be applied.
 
-        words (numpy.ndarray): The words' hashes, and those of the words in lower case. uint64, shape (n_tokens, 2).
+        words (Words): The words.
         upos (numpy.ndarray): spaCy's numbers of their UPOS tags, 0 where there is none. uint64, shape (n_tokens,).
         logits (numpy.ndarray): float32, shape (n_tokens, n_labels); changed in place: trees that cannot be applied
             and are likelier get the logit `INAPPLICABLE`, and the tree of a word that is known gets the highest.
         RETURNS (numpy.ndarray): The trees' numbers; -1 where no tree can be applied. int64, shape (n_tokens,).
         """
-        labels = self._choose_likeliest(words[:, 0], logits)
+        labels = self._choose_likeliest(words, logits)
         if len(self._known_keys):
-            keys = make_keys(words[:, 1], upos)
+            keys = make_keys(words.lower, upos)
             places = numpy.minimum(numpy.searchsorted(self._known_keys, keys), len(self._known_keys) - 1)
             (rows,) = ((self._known_keys[places] == keys) & (self._known_labels[places] != labels)).nonzero()
             likeliest, known = labels[rows], self._known_labels[places[rows]]
@@ -161,11 +187,11 @@ class Lemmatizer:
             logits[rows, known], logits[rows, likeliest] = logits[rows, likeliest], logits[rows, known]
         return labels
 
-    def _choose_likeliest(self, orths: numpy.ndarray, logits: numpy.ndarray) -> numpy.ndarray:
+    def _choose_likeliest(self, words: Words, logits: numpy.ndarray) -> numpy.ndarray:
         labels = logits.argmax(axis=1)
         rows = numpy.arange(len(labels))
         while len(rows):
-            rows = rows[self.apply(orths[rows], labels[rows]) == 0]
+            rows = rows[self.apply(words.take(rows), labels[rows]) == 0]
             logits[rows, labels[rows]] = INAPPLICABLE
             labels[rows] = logits[rows].argmax(axis=1)
             is_exhausted = logits[rows, labels[rows]] == INAPPLICABLE
@@ -173,28 +199,27 @@ class Lemmatizer:
             rows = rows[~is_exhausted]
         return labels
 
-    def apply(self, orths: numpy.ndarray, labels: numpy.ndarray) -> numpy.ndarray:
+    def apply(self, words: Words, labels: numpy.ndarray) -> numpy.ndarray:
         """Make the lemmas of words.
 
-        orths (numpy.ndarray): The words' hashes. uint64, shape (n_tokens,).
-        labels (numpy.ndarray): The trees' numbers; -1 leaves the word as it is. int64, same shape.
+        words (Words): The words. Their strings get the lemmas.
+        labels (numpy.ndarray): The trees' numbers; -1 leaves the word as it is. int64, shape (n_tokens,).
         RETURNS (numpy.ndarray): The lemmas' hashes, 0 where the tree cannot be applied. uint64, same shape.
         """
         if len(self._lemmas) > MOST_KEPT:
             self._lemmas = {}
         # Threads share the lemmas, so the map may be replaced meanwhile.
-        lemmas, add = self._lemmas, self._strings.add
-        values = numpy.zeros(len(orths), dtype="uint64")
-        for i, pair in enumerate(zip(orths.tolist(), labels.tolist())):
+        lemmas, add = self._lemmas, words.strings.add
+        values = numpy.zeros(len(labels), dtype="uint64")
+        for i, pair in enumerate(zip(words.orths.tolist(), labels.tolist())):
             if pair not in lemmas:
-                lemmas[pair] = self._make_lemma(*pair)
+                lemmas[pair] = self._make_lemma(words.strings[pair[0]], pair[1])
             # Each time: a string may have been removed at the end of a memory zone.
             if lemma := lemmas[pair]:
                 values[i] = add(lemma)
         return values
 
-    def _make_lemma(self, orth: int, label: int) -> Optional[str]:
-        form = self._strings[orth]
+    def _make_lemma(self, form: str, label: int) -> Optional[str]:
         if label < 0:
             return form
         is_lower, root = self._roots[label]

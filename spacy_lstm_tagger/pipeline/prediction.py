@@ -3,7 +3,7 @@
 from typing import Container, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy
-from spacy.attrs import IS_SPACE, MORPH, ORTH
+from spacy.attrs import IS_SPACE, MORPH
 from spacy.morphology import Morphology
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
@@ -14,6 +14,7 @@ from ..ragged import split
 from .calibration import Calibration
 from .confidence import keep_confidence
 from .label_scheme import LabelScheme
+from .lemmas import Words
 from .token_attributes import get_attributes, set_attributes
 
 
@@ -117,8 +118,8 @@ def set_predictions(
     extend (bool): Whether features are added to those that a token has. Of two values of a feature the token gets the
         predicted one if `overwrite`, else it keeps its own.
     """
-    orths = get_attributes(docs, [ORTH])[:, 0]
-    own = values = scheme.to_values(numpy.concatenate([prediction.labels for prediction in predictions]), orths)
+    labels = numpy.concatenate([prediction.labels for prediction in predictions])
+    own = values = scheme.to_values(labels, Words.of(docs))
     if any(prediction.given is not None for prediction in predictions):
         nothing = numpy.zeros_like(own)
         kept = [nothing[: len(labels)] if given is None else given for labels, _, given in predictions]

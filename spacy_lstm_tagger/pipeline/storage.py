@@ -195,7 +195,7 @@ def _check_cfg(cfg: Mapping[str, Any]) -> None:
     if not all(type(code) is int for code in cfg["combinations"]):
         raise ValueError("combinations of labels are no numbers")
     Combinations(cfg["combinations"], [n for layer, n in n_labels.items() if layer in TAG_LAYERS])
-    Lemmatizer(Vocab().strings, labels.get("lemma", []))
+    Lemmatizer(labels.get("lemma", []))
     temperatures = cfg.get("temperatures", {})
     if not all(layer in labels and 0 < temperature < inf for layer, temperature in temperatures.items()):
         raise ValueError(f"temperatures of the layers are {temperatures!s:.80} instead of numbers above 0")
@@ -217,7 +217,7 @@ def _load_vocabulary(settings: Mapping[str, Any], data: bytes) -> Vocabulary:
 
 def _load_known_lemmas(data: bytes) -> KnownLemmas:
     known = KnownLemmas.from_bytes(data)
-    Lemmatizer(Vocab().strings, [], known)  # fails here if a tree is none
+    Lemmatizer([], known)  # fails here if a tree is none
     return known
 
 

@@ -18,7 +18,8 @@ def test_saved_pipeline_has_them(tmp_path):
     assert meta["license"] == CARD["license"]
     assert meta["author"] == "the spacy-lstm-tagger maintainers"
     assert meta["sources"][0]["author"] == CARD["sources"]["treebank"]["author"]
-    assert len(meta["sources"]) == 1 + len(CARD["sources"]["raw_text"])
+    assert CARD["sources"]["encoder"] in meta["sources"]
+    assert len(meta["sources"]) == 2 + len(CARD["sources"]["raw_text"])
 
 
 def test_what_the_pipeline_says_already_is_kept(tmp_path):

@@ -11,16 +11,11 @@ from spacy.vocab import Vocab
 from spacy_lstm_tagger.annotation_layers import TAG_LAYERS, UPOS
 from spacy_lstm_tagger.pipeline.label_scheme import LabelScheme, label_values, read_tag_map
 
-# The hashes of one word; which one it is does not matter without lemmas.
-WORDS = numpy.zeros((1, 2), "uint64")
 LABELS = {"tag": ["DT", "NN"], "pos": ["DET", "NOUN"], "morph": ["Number=Sing", "_"]}
 
 
 def names_of(scheme: LabelScheme, vocab: Vocab, indices: List[List[int]]) -> List[List[str]]:
-    return [
-        [vocab.strings[value] for value in row]
-        for row in scheme.to_values(numpy.array(indices), numpy.zeros(len(indices), "uint64")).tolist()
-    ]
+    return [[vocab.strings[value] for value in row] for row in scheme.to_values(numpy.array(indices)).tolist()]
 
 
 def test_heads_are_in_the_order_of_layers_and_empty_ones_are_left_out() -> None:
@@ -71,7 +66,7 @@ def test_labels_that_occur_together_are_chosen(consistent: bool, expected: List[
     labels = {"tag": ["A", "B"], "pos": ["NOUN", "VERB"]}
     scheme = LabelScheme(Vocab(), labels, [0, 3], consistent=consistent)
     heads = [numpy.array([[5.0, 0.0]], dtype="float32"), numpy.array([[0.0, 1.0]], dtype="float32")]
-    assert scheme.choose(heads, WORDS).tolist() == expected
+    assert scheme.choose(heads).tolist() == expected
 
 
 @pytest.mark.parametrize("layer", TAG_LAYERS)

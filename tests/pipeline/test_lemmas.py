@@ -19,6 +19,7 @@ from spacy_lstm_tagger.annotation_layers import UPOS_IDS
 from spacy_lstm_tagger.pipeline.lemmas import (
     KnownLemmas,
     Lemmatizer,
+    Words,
     collect_known_lemmas,
     collect_trees,
     find_tree,
@@ -36,8 +37,9 @@ PAIRS = [
 ]
 
 
-def hashes(strings: StringStore, words: List[str]) -> numpy.ndarray:
-    return numpy.array([strings.add(word) for word in words], dtype="uint64")
+def as_words(strings: StringStore, words: List[str]) -> Words:
+    orths, lower = ([strings.add(word) for word in column] for column in (words, map(str.lower, words)))
+    return Words(numpy.array(orths, dtype="uint64"), numpy.array(lower, dtype="uint64"), strings)
 
 
 def learn(sentences: List[Dict[str, Any]], n_steps: int = 150, **config: Any) -> Language:
@@ -61,19 +63,18 @@ def test_trees_are_spacys(form: str, lemma: str) -> None:
     strings = StringStore()
     trees = EditTrees(strings)
     tree = trees.add(form.lower() if lemma.islower() else form, lemma)
-    ours = Lemmatizer(strings, [find_tree(form, lemma)])
+    ours = Lemmatizer([find_tree(form, lemma)])
     for word in ("running", "dogs", "geschafft", "gekauft", "Paris", "x"):
         lemma_of_word = trees.apply(tree, word.lower() if lemma.islower() else word)
-        (found,) = ours.apply(hashes(strings, [word]), numpy.zeros(1, dtype="int64"))
+        (found,) = ours.apply(as_words(strings, [word]), numpy.zeros(1, dtype="int64"))
         assert (strings[found] if found else None) == lemma_of_word
 
 
 @given(st.text(min_size=1, max_size=12), st.text(min_size=1, max_size=12))
 def test_the_tree_of_a_word_makes_its_lemma(form: str, lemma: str) -> None:
     strings = StringStore()
-    (found,) = Lemmatizer(strings, [find_tree(form, lemma)]).apply(
-        hashes(strings, [form]), numpy.zeros(1, dtype="int64")
-    )
+    words = as_words(strings, [form])
+    (found,) = Lemmatizer([find_tree(form, lemma)]).apply(words, numpy.zeros(1, dtype="int64"))
     assert strings[found] == lemma
 
 
@@ -90,22 +91,22 @@ def test_rare_trees_are_left_out() -> None:
 def test_likeliest_tree_that_can_be_applied_is_chosen() -> None:
     strings = StringStore()
     labels = [find_tree("dogs", "dog"), find_tree("running", "run"), find_tree("dog", "dog")]
-    ours = Lemmatizer(strings, labels)
-    orths = hashes(strings, ["cats", "cat", "sitting", "cat"])
+    ours = Lemmatizer(labels)
+    words = as_words(strings, ["cats", "cat", "sitting", "cat"])
     logits = numpy.array([[3, 2, 1], [3, 2, 1], [1, 3, 2], [2, 3, 1]], dtype="float32")
-    chosen = ours.choose(numpy.stack([orths, orths], axis=1), numpy.zeros_like(orths), logits)
+    chosen = ours.choose(words, numpy.zeros_like(words.orths), logits)
     assert chosen.tolist() == [0, 2, 2, 2]
-    assert [strings[lemma] for lemma in ours.apply(orths, chosen)] == ["cat", "cat", "sitting", "cat"]
+    assert [strings[lemma] for lemma in ours.apply(words, chosen)] == ["cat", "cat", "sitting", "cat"]
     assert logits.argmax(axis=1).tolist() == chosen.tolist()
 
 
 def test_word_to_which_no_tree_can_be_applied_is_its_own_lemma() -> None:
     strings = StringStore()
-    ours = Lemmatizer(strings, [find_tree("dogs", "dog")])
-    orths = hashes(strings, ["Paris", "x"])
+    ours = Lemmatizer([find_tree("dogs", "dog")])
+    words = as_words(strings, ["Paris", "x"])
     logits = numpy.zeros((2, 1), dtype="float32")
-    chosen = ours.choose(numpy.stack([orths, orths], axis=1), numpy.zeros_like(orths), logits)
-    assert [strings[lemma] for lemma in ours.apply(orths, chosen)] == ["pari", "x"]
+    chosen = ours.choose(words, numpy.zeros_like(words.orths), logits)
+    assert [strings[lemma] for lemma in ours.apply(words, chosen)] == ["pari", "x"]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_word_to_which_no_tree_can_be_applied_is_its_own_lemma() -> None:
 )  # fmt: skip
 def test_other_labels_are_refused(label: str) -> None:
     with pytest.raises(ValueError, match="is not an edit tree"):
-        Lemmatizer(StringStore(), [label])
+        Lemmatizer([label])
 
 
 def test_known_words_have_the_tree_that_they_always_have() -> None:
@@ -131,13 +132,13 @@ def test_known_words_have_the_tree_that_they_always_have() -> None:
     strings = StringStore()
     labels = [find_tree("dog", "dog"), find_tree("dogs", "dog")]
     known = collect_known_lemmas(lemmas, with_upos=True)
-    ours = Lemmatizer(strings, labels, KnownLemmas.from_bytes(known.to_bytes()))
+    ours = Lemmatizer(labels, KnownLemmas.from_bytes(known.to_bytes()))
 
     def lemmatize(word: str, upos: str) -> Any:
-        words = numpy.array([[strings.add(word), strings.add(word.lower())]], dtype="uint64")
+        words = as_words(strings, [word])
         logits = numpy.array([[2, 1]], dtype="float32")
         chosen = ours.choose(words, numpy.array([UPOS_IDS[upos]], dtype="uint64"), logits)
-        return strings[ours.apply(words[:, 0], chosen)[0]], logits.tolist()
+        return strings[ours.apply(words, chosen)[0]], logits.tolist()
 
     assert lemmatize("wove", "VERB") == ("weave", [[2, 1]])
     assert lemmatize("DOGS", "NOUN") == ("dog", [[1, 2]])
@@ -198,6 +199,13 @@ def test_batches_and_saved_models_give_the_same_lemmas(lemmatizer: Language, tmp
     assert [[token.lemma_ for token in doc] for doc in lemmatizer.pipe(texts)] == one_by_one
     lemmatizer.to_disk(tmp_path)
     assert [[token.lemma_ for token in doc] for doc in spacy.load(tmp_path).pipe(texts)] == one_by_one
+
+
+def test_lemmas_of_a_component_from_another_pipeline(lemmatizer: Language) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lstm_tagger", source=lemmatizer)
+    assert [token.lemma_ for token in nlp("Everybody reads Unheardofs")] == ["everybody", "read", "unheardof"]
+    lemmatizer.get_pipe("lstm_tagger").name = "lstm_tagger"
 
 
 def test_lemmas_are_there_after_a_memory_zone(lemmatizer: Language) -> None:
@@ -304,10 +312,10 @@ def test_heads_can_be_added_to_a_trained_tagger() -> None:
 
 def test_pretrained_tagger_learns_layers_that_it_lacks() -> None:
     nlp = spacy.blank("en")
-    nlp.add_pipe("lstm_tagger", config={"pretrained": "en", "min_tree_freq": 1})
+    nlp.add_pipe("lstm_tagger", config={"pretrained": "en"})
     expected = [token.tag_ for token in nlp("She reads old books.")]
     sentence = {"words": ["She", "reads"], "pos": ["PRON", "VERB"], "lemmas": ["she", "read"]}
     optimizer = nlp.initialize(lambda: make_examples(nlp, [sentence]))
-    assert len(nlp.get_pipe("lstm_tagger").label_data["lemma"]) == 2
+    assert "lemma" in nlp.get_pipe("lstm_tagger").label_data
     nlp.update(make_examples(nlp, [sentence]), sgd=optimizer)
     assert [token.tag_ for token in nlp("She reads old books.")] == expected

@@ -9,8 +9,6 @@ from spacy_lstm_tagger.pipeline.label_scheme import LabelScheme
 from spacy_lstm_tagger.pipeline.prediction import Prediction, find_given, set_predictions
 from spacy_lstm_tagger.ragged import split
 
-# The hashes of one word; which one it is does not matter without lemmas.
-WORDS = numpy.zeros((1, 2), "uint64")
 LABELS = {"tag": ["NN", "VB"], "pos": ["NOUN", "VERB"], "morph": ["_", "Number=Sing|Case=Nom"]}
 COMBINATIONS = [0, 1, 6]  # NN NOUN _, NN NOUN Number=Sing|Case=Nom, VB VERB _
 
@@ -46,7 +44,7 @@ def test_missing_labels_occur_together_with_the_given_ones(given: List[str], exp
     vocab = Vocab()
     scheme = LabelScheme(vocab, LABELS, COMBINATIONS)
     logits = logits_for_a_verb()
-    assert scheme.choose(logits, WORDS, values(vocab, *given)).tolist() == [expected]
+    assert scheme.choose(logits, None, values(vocab, *given)).tolist() == [expected]
     assert [part.argmax() for part in logits] == expected
     assert all(numpy.isfinite(part).all() for part in logits)
 
@@ -54,14 +52,14 @@ def test_missing_labels_occur_together_with_the_given_ones(given: List[str], exp
 def test_given_labels_that_contradict_each_other_leave_the_likeliest_that_fits_one() -> None:
     vocab = Vocab()
     scheme = LabelScheme(vocab, LABELS, COMBINATIONS)
-    assert scheme.choose(logits_for_a_verb(), WORDS, values(vocab, "NN", "VERB")).tolist() == [[1, 1, 0]]
+    assert scheme.choose(logits_for_a_verb(), None, values(vocab, "NN", "VERB")).tolist() == [[1, 1, 0]]
 
 
 def test_tag_fits_a_given_upos_where_upos_follows_from_the_tag() -> None:
     vocab = Vocab()
     scheme = LabelScheme(vocab, {"tag": ["NN", "VB"]}, tag_map={"NN": "NOUN", "VB": "VERB"})
     given = values(vocab, "", "NOUN")[:, :2]
-    assert scheme.choose(logits_for_a_verb()[:1], WORDS, given).tolist() == [[0]]
+    assert scheme.choose(logits_for_a_verb()[:1], None, given).tolist() == [[0]]
 
 
 @pytest.mark.parametrize(
