@@ -147,7 +147,8 @@ class LSTMTaggerPipe(TrainablePipe):
             "lemma" and "sents", where sentences begin.
         min_tree_freq (int): How often an edit tree must occur in the training data to be learned.
         store_confidence (bool): Whether to store the labels' probabilities, as `token._.tag_confidence`,
-            `token._.pos_confidence` and `token._.morph_confidence`.
+            `token._.pos_confidence`, `token._.morph_confidence`, `token._.lemma_confidence` and
+            `token._.sents_confidence`.
         pretrained (Optional[str]): The name of a tagger that ships with the package, to start from. `initialize`
             then restores it.
         """
