@@ -32,7 +32,7 @@ from .cli import clean_exit, lstm_tagger_cli, show_progress
 # What `train` leaves beside the pipelines: spaCy's log, and facts about the run that the report shows.
 TRAINING_LOG, TRAINING_RUN = "training-log.jsonl", "training-run.json"
 N_WORST = 10
-# Raw text is read in documents of up to so many words, as far as their paragraphs are known.
+# For a tagger that finds sentences, raw text is read in documents of up to so many words, else by sentence.
 WORDS_OF_DOCUMENT = 1000
 DIFFERENCE = "  difference"
 # Share of words with labels that the tagger does not have, from which it may be that the tag sets differ.
@@ -108,8 +108,14 @@ def evaluate(
     """
     nlp = load_pipeline(model)
     data_path = find_part(data_path, "dev")
+    finds_sentences = "sents" in find_tagger(nlp).label_data
     read = create_treebank_v1(
-        data_path, format, multiword="split", raw_text=True, documents=WORDS_OF_DOCUMENT, gold_preproc=True
+        data_path,
+        format,
+        multiword="split",
+        raw_text=True,
+        documents=WORDS_OF_DOCUMENT if finds_sentences else 0,
+        gold_preproc=True,
     )
     examples = list(show_progress(read(nlp), unit=" sentences"))
     on_given_words = [eg for eg in examples if not is_raw_text(eg)]
