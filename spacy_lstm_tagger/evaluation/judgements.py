@@ -124,6 +124,8 @@ def judge_words(nlp: Language, examples: Iterable[Example]) -> Dict[str, List[Ju
                     if pair[0]:
                         probability = _find_probability(probabilities, indices, name, predicted, pair[1])
                         layers[name].append(Judgement(predicted, *pair, probability, n_seen))
+    if not any(judgement.predicted for judgement in layers["lemma"]):  # the pipeline sets none
+        del layers["lemma"]
     return {name: judgements for name, judgements in layers.items() if judgements}
 
 

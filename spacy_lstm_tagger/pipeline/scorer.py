@@ -29,11 +29,13 @@ def lstm_tagger_score(examples: Iterable[Example], **kwargs: Any) -> Dict[str, A
     on_given_words = [eg for eg in examples if not is_raw_text(eg)]
     # Without a single feature, FEATS are not annotated: treebanks write "_" for both.
     with_feats = on_given_words if any(token.morph for eg in on_given_words for token in eg.reference) else []
+    # Without a single predicted lemma, the pipeline sets none.
+    with_lemmas = on_given_words if any(eg.predicted.has_annotation("LEMMA") for eg in on_given_words) else []
     scores = {
         **Scorer.score_token_attr(on_given_words, "tag", **kwargs),
         **Scorer.score_token_attr(on_given_words, "pos", **kwargs),
         **Scorer.score_token_attr(with_feats, "morph", getter=morph_key, **kwargs),
-        **Scorer.score_token_attr(on_given_words, "lemma", **kwargs),
+        **Scorer.score_token_attr(with_lemmas, "lemma", **kwargs),
         **Scorer.score_token_attr_per_feat(with_feats, "morph", getter=morph_key, **kwargs),
     }
     for layer, score in score_raw_text(raw).items():
@@ -66,6 +68,7 @@ def score_raw_text(examples: Iterable[Example]) -> Dict[str, PRFScore]:
     RETURNS (Dict[str, PRFScore]): Precision, recall and F-score of each layer that is annotated. Sentences are scored
         in docs that have several.
     """
+    examples = list(examples)
     scores = {layer: PRFScore() for layer in LAYERS}
     sentences = scores.pop("sents")
     for eg in examples:
@@ -82,6 +85,8 @@ def score_raw_text(examples: Iterable[Example]) -> Dict[str, PRFScore]:
             score.fp += len(predicted.keys() - unknown) - right
         if has_sentences(eg.reference):
             sentences.score_set(_sentences(eg.predicted), _sentences(eg.reference))
+    if not any(eg.predicted.has_annotation("LEMMA") for eg in examples):
+        del scores["lemma"]
     scores["sents"] = sentences
     return {layer: score for layer, score in scores.items() if score.tp + score.fn}
 

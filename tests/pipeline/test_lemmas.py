@@ -16,6 +16,7 @@ from spacy.strings import StringStore
 from spacy.tokens import Doc
 
 from spacy_lstm_tagger.annotation_layers import UPOS_IDS
+from spacy_lstm_tagger.evaluation.judgements import judge_words
 from spacy_lstm_tagger.pipeline.lemmas import (
     KnownLemmas,
     Lemmatizer,
@@ -215,8 +216,10 @@ def test_lemmas_are_there_after_a_memory_zone(lemmatizer: Language) -> None:
     assert lemmatizer("Unheardofs ate flubbers")[0].lemma_
 
 
-def test_data_without_lemmas_has_no_head() -> None:
+def test_data_without_lemmas_has_no_head_and_no_score() -> None:
     nlp = learn(SENTENCES, n_steps=1)
+    assert nlp.evaluate(make_examples(nlp, WITH_LEMMAS))["lemma_acc"] is None
+    assert "lemma" not in judge_words(nlp, make_examples(nlp, WITH_LEMMAS))
     assert "lemma" not in nlp.get_pipe("lstm_tagger").label_data
     assert not nlp("The dog")[0].lemma_
 
