@@ -30,6 +30,8 @@ SHORT_BENCHMARKS = {
     "measure_raw_text.py": "",
     "measure_replaced.py": "",
     "measure_verbs.py": "",
+    "measure_analysis.py": "",
+    "compare_speed.py": "",
     "measure_gpu.py": "--words 1000 --steps 2",
 }
 

@@ -126,7 +126,7 @@ def evaluate(
         facts = srsly.read_json(run) if run.is_file() else {}
         draw = partial(show_progress, unit=" plots", unit_scale=False)
         write_report(report, nlp, data_path, judgements, raw, log, facts, draw, baseline)
-    layers = {name: scores._replace(raw=raw.get(name)) for name, scores in count_confusions(judgements).items()}
+    layers = count_confusions(judgements, raw)
     if "sents" in raw:
         layers["sents"] = LayerScores(Counter(), Counter(), raw["sents"])
     _warn_of_unknown_labels(nlp, layers)
@@ -206,7 +206,9 @@ def _percent(share: float) -> str:
 def _warn_of_unknown_labels(nlp: Language, layers: Dict[str, LayerScores]) -> None:
     """Warn if many words have labels that the tagger cannot give, such as those of another tag set."""
     label_data = find_tagger(nlp).label_data
-    for name in TAG_LAYERS.keys() & layers.keys() & label_data.keys():
+    for name in TAG_LAYERS:
+        if name not in layers or name not in label_data:
+            continue
         labels = label_data[name]
         counts = {label: count_words(score) for label, score in layers[name].per_label.items()}
         unknown = sorted((label for label in counts if label not in labels), key=lambda label: -counts[label])

@@ -142,13 +142,16 @@ def tag_examples(nlp: Language, examples: Iterable[Example]) -> Iterator[Example
             yield eg
 
 
-def count_confusions(layers: Mapping[str, Iterable[Judgement]]) -> Dict[str, LayerScores]:
+def count_confusions(
+    layers: Mapping[str, Iterable[Judgement]], raw: Mapping[str, PRFScore] = {}
+) -> Dict[str, LayerScores]:
     """Count right and wrong labels.
 
     layers (Mapping[str, Iterable[Judgement]]): What `judge_words` returned.
+    raw (Mapping[str, PRFScore]): The scores of each layer on raw text, see `score_raw_text`.
     RETURNS (Dict[str, LayerScores]): The scores of each layer.
     """
-    scores = {name: LayerScores(Counter(), Counter()) for name in layers}
+    scores = {name: LayerScores(Counter(), Counter(), raw.get(name)) for name in layers}
     for name, judgements in layers.items():
         for judgement in judgements:
             confusions = scores[name].known if judgement.n_seen else scores[name].unknown

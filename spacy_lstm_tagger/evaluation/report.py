@@ -68,7 +68,7 @@ def write_report(
     """
     if not any(judgements.values()):
         raise ValueError(f"{data} has no annotation to report on: its words have no tag, no UPOS and no FEATS.")
-    scores = {layer: of_layer._replace(raw=raw.get(layer)) for layer, of_layer in count_confusions(judgements).items()}
+    scores = count_confusions(judgements, raw)
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
         files(__package__).joinpath("report.html").read_text("utf8")
     )

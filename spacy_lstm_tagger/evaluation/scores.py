@@ -73,12 +73,11 @@ def scores_as_json(layers: Mapping[str, LayerScores]) -> Dict[str, Any]:
     """
     result: Dict[str, Any] = {}
     for layer, scores in layers.items():
-        if not scores.all and scores.raw is not None:
-            result[f"raw_{layer}_f"] = scores.raw.fscore
-            continue
-        result[f"{layer}_acc"] = accuracy(scores.all)
         if scores.raw is not None:
             result[f"raw_{layer}_f"] = scores.raw.fscore
+        if not scores.all:
+            continue
+        result[f"{layer}_acc"] = accuracy(scores.all)
         for name, confusions in (("known", scores.known), ("unknown", scores.unknown)):
             result[f"{layer}_acc_{name}"] = accuracy(confusions) if confusions else None
         result[f"{layer}_words"] = sum(scores.all.values())

@@ -70,8 +70,8 @@ def render(
 
 def render_table(texts: Iterable[Text], confidence: bool, lemmas: bool = False, color: bool = False) -> Iterator[str]:
     """Render one aligned table per text. Confidences are in percent, with a "?" if the label is doubtful."""
+    shown = _layers(lemmas)
     layers = _confidence_layers(lemmas) if confidence else []
-    shown = ["pos", "tag", "morph", *(["lemma"] if lemmas else [])]
     header = ["word", *map(NAMES.__getitem__, shown), *(f"{NAMES[layer]}%" for layer in layers)]
     for text in texts:
         tokens = [token for token in text if not token.is_space]
@@ -114,8 +114,8 @@ def render_jsonl(texts: Iterable[Text], confidence: bool) -> Iterator[str]:
 def render_tsv(texts: Iterable[Text], confidence: bool, lemmas: bool = False) -> Iterator[str]:
     """Render a header, and one word per line with its labels and their confidences, and an empty line after each
     text. The columns have the names that JSON has."""
+    shown = ["text", *_layers(lemmas)]
     layers = _confidence_layers(lemmas) if confidence else []
-    shown = ["text", "pos", "tag", "morph", *(["lemma"] if lemmas else [])]
     header = [*shown, *(f"{layer}_confidence" for layer in layers)]
     for number, text in enumerate(texts):
         rows = [] if number else [header]
@@ -166,10 +166,14 @@ def list_misc(token: Token) -> List[str]:
     return [*entries, *(["Doubtful=Yes"] if is_doubtful(token) else [])]
 
 
+def _layers(lemmas: bool) -> List[str]:
+    """The layers in the order of columns."""
+    return ["pos", "tag", "morph", *(["lemma"] if lemmas else [])]
+
+
 def _confidence_layers(lemmas: bool = True) -> List[str]:
     """The layers whose confidences the pipeline can store, in the order of columns."""
-    layers = ("pos", "tag", "morph", "lemma") if lemmas else ("pos", "tag", "morph")
-    return [layer for layer in layers if Token.has_extension(f"{layer}_confidence")]
+    return [layer for layer in _layers(lemmas) if Token.has_extension(f"{layer}_confidence")]
 
 
 def _confidences(token: Token) -> Dict[str, float]:

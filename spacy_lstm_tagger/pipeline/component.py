@@ -405,7 +405,7 @@ class LSTMTaggerPipe(TrainablePipe):
         return super().score(examples, **kwargs)
 
     def _score(self, docs: Sequence[Doc], given: Optional[numpy.ndarray] = None) -> Iterator[Scored]:
-        words = Words.of(docs) if docs else None
+        words = Words.of(docs) if docs and self.label_scheme.lemmatizer else None
         for tokens, logits in score_tokens(self.model, docs):
             heads = self.label_scheme.split_heads(logits)
             # First, since it changes logits.

@@ -3,11 +3,11 @@
 from typing import Dict, Iterable, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
 import numpy
-from spacy.attrs import IS_SPACE, LEMMA, ORTH, SENT_START
+from spacy.attrs import IS_SPACE, ORTH, SENT_START
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..annotation_layers import NAMES, NO_FEATS, SENTENCE_STARTS, TAG_LAYERS, Annotation
+from ..annotation_layers import LAYERS, NAMES, NO_FEATS, SENTENCE_STARTS, TAG_LAYERS, Annotation
 from ..soft_labels import NO_LABEL, find_soft_labels
 from .label_scheme import Labels, label_values
 from .lemmas import find_tree
@@ -93,24 +93,28 @@ def gold_targets(
         examples, morphology counts as not annotated.
     """
     vocab = examples[0].reference.vocab
-    values = numpy.concatenate([_aligned_values(eg, list(TAG_LAYERS.values())) for eg in examples])
+    attributes = [LAYERS[layer] for layer in labels]
+    by_layer = dict(zip(labels, numpy.concatenate([_aligned_values(eg, attributes) for eg in examples]).T))
     targets = {}
-    for column, layer in enumerate(TAG_LAYERS):
+    for layer in TAG_LAYERS:
         if layer not in labels:
             continue
+        values = by_layer[layer]
         index = {value: i for i, value in enumerate(label_values(vocab, layer, labels[layer]).tolist())}
-        if layer == "morph" and set(values[:, column].tolist()) <= {0, vocab.morphology.add(NO_FEATS)}:
+        if layer == "morph" and set(values.tolist()) <= {0, vocab.morphology.add(NO_FEATS)}:
             index = {}
         if layer == "tag":
             for i, label in enumerate(labels[layer]):
                 index.setdefault(vocab.strings.add(neg_prefix + label), MISSING - 1 - i)
-        distinct, inverse = numpy.unique(values[:, column], return_inverse=True)
+        distinct, inverse = numpy.unique(values, return_inverse=True)
         mapped = [index.get(value, MISSING) for value in distinct.tolist()]
         targets[layer] = numpy.asarray(mapped, dtype="int64")[inverse]
     if "lemma" in labels:
-        targets["lemma"] = _find_trees(examples, labels["lemma"])
+        targets["lemma"] = _find_trees(examples, by_layer["lemma"], labels["lemma"])
     if "sents" in labels:
-        targets["sents"] = numpy.concatenate([_find_sentence_starts(eg) for eg in examples])
+        starts = numpy.where(by_layer["sents"] == SENTENCE_STARTS["start"], 1, 0)
+        is_known = numpy.repeat([_teaches_sentences(eg) for eg in examples], [len(eg.predicted) for eg in examples])
+        targets["sents"] = numpy.where(is_known & (by_layer["sents"] != 0), starts, MISSING)
     return targets
 
 
@@ -119,20 +123,16 @@ def has_sentences(doc: Doc) -> bool:
     return int((doc.to_array(SENT_START) == SENTENCE_STARTS["start"]).sum()) > 1
 
 
-def _find_sentence_starts(eg: Example) -> numpy.ndarray:
-    """1 for each predicted token that begins a sentence, 0 for others, MISSING where that is not known or given."""
-    if eg.predicted.has_annotation("SENT_START") or not has_sentences(eg.reference):
-        return numpy.full(len(eg.predicted), MISSING)
-    starts = _aligned_values(eg, [SENT_START])[:, 0]
-    return numpy.where(starts == 0, MISSING, starts == SENTENCE_STARTS["start"]).astype("int64")
+def _teaches_sentences(eg: Example) -> bool:
+    """Whether an example has several sentences, and the predicted doc is not given their boundaries."""
+    return has_sentences(eg.reference) and not eg.predicted.has_annotation("SENT_START")
 
 
-def _find_trees(examples: Sequence[Example], labels: Sequence[str]) -> numpy.ndarray:
+def _find_trees(examples: Sequence[Example], lemmas: numpy.ndarray, labels: Sequence[str]) -> numpy.ndarray:
     """The index of each predicted token's edit tree, MISSING where it has no lemma or is not one of the labels."""
     strings = examples[0].reference.vocab.strings
     index = {label: i for i, label in enumerate(labels)}
-    orths = numpy.concatenate([eg.predicted.to_array([ORTH]) for eg in examples])
-    lemmas = numpy.concatenate([_aligned_values(eg, [LEMMA])[:, 0] for eg in examples])
+    orths = get_attributes([eg.predicted for eg in examples], [ORTH])[:, 0]
     found = numpy.full(len(orths), MISSING)
     for i in lemmas.nonzero()[0]:
         found[i] = index.get(find_tree(strings[orths[i]], strings[lemmas[i]]), MISSING)

@@ -119,7 +119,7 @@ def set_predictions(
         predicted one if `overwrite`, else it keeps its own.
     """
     labels = numpy.concatenate([prediction.labels for prediction in predictions])
-    own = values = scheme.to_values(labels, Words.of(docs))
+    own = values = scheme.to_values(labels, Words.of(docs) if scheme.lemmatizer else None)
     if any(prediction.given is not None for prediction in predictions):
         nothing = numpy.zeros_like(own)
         kept = [nothing[: len(labels)] if given is None else given for labels, _, given in predictions]

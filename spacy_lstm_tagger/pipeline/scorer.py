@@ -29,8 +29,7 @@ def lstm_tagger_score(examples: Iterable[Example], **kwargs: Any) -> Dict[str, A
     on_given_words = [eg for eg in examples if not is_raw_text(eg)]
     # Without a single feature, FEATS are not annotated: treebanks write "_" for both.
     with_feats = on_given_words if any(token.morph for eg in on_given_words for token in eg.reference) else []
-    # Without a single predicted lemma, the pipeline sets none.
-    with_lemmas = on_given_words if any(eg.predicted.has_annotation("LEMMA") for eg in on_given_words) else []
+    with_lemmas = on_given_words if _have_lemmas(on_given_words) else []
     scores = {
         **Scorer.score_token_attr(on_given_words, "tag", **kwargs),
         **Scorer.score_token_attr(on_given_words, "pos", **kwargs),
@@ -85,7 +84,7 @@ def score_raw_text(examples: Iterable[Example]) -> Dict[str, PRFScore]:
             score.fp += len(predicted.keys() - unknown) - right
         if has_sentences(eg.reference):
             sentences.score_set(_sentences(eg.predicted), _sentences(eg.reference))
-    if not any(eg.predicted.has_annotation("LEMMA") for eg in examples):
+    if not _have_lemmas(examples):
         del scores["lemma"]
     scores["sents"] = sentences
     return {layer: score for layer, score in scores.items() if score.tp + score.fn}
@@ -94,6 +93,11 @@ def score_raw_text(examples: Iterable[Example]) -> Dict[str, PRFScore]:
 def make_lstm_tagger_scorer() -> Callable[..., Dict[str, Any]]:
     """RETURNS (Callable): The component's scorer."""
     return lstm_tagger_score
+
+
+def _have_lemmas(examples: Iterable[Example]) -> bool:
+    """Whether the pipeline sets lemmas: without a single predicted one, it does not."""
+    return any(eg.predicted.has_annotation("LEMMA") for eg in examples)
 
 
 def _words(doc: Doc) -> List[Token]:

@@ -20,12 +20,11 @@ import spacy
 import srsly
 from safetensors.numpy import load, save
 
-from spacy_lstm_tagger.pipeline.storage import CFG, VOCABULARY, WEIGHTS
+from spacy_lstm_tagger.pipeline.storage import CFG, LEMMAS, PARTS, VOCABULARY, WEIGHTS
 
-from ..conftest import SMALL_MODEL, TEXTS, make_pipeline
+from ..conftest import SMALL_MODEL, TEXTS, WITH_LEMMAS
+from ..conftest import make_pipeline as make_pipeline_of
 
-# Of a tagger without a head for lemmas; tests of lemmas have the table of known words.
-PARTS = (CFG, VOCABULARY, WEIGHTS)
 SECONDS, MEGABYTES = 2, 1000
 VALUES = [None, True, -1, 0, 1, 2, 7, 2**31, 2**62, 10**18, 1.5, 1e308, "", "_", "NOUN", "x" * 10_000, "A=B|A=C", "\0"]
 VALUES += [[], {}, [0] * 1000, ["NN", "NN"], {"NN": "NOUN"}, "/etc/hostname", "é", [[[[]]]]]
@@ -111,6 +110,7 @@ def nest(draw, path, other):
         VOCABULARY: [b"\x91" * depth, b"\xdd\xff\xff\xff\xff" * depth, b"\x81\xa1a" * depth, b"\xdf\xff\xff\xff\xff"],
         WEIGHTS: [struct.pack("<Q", depth) + b"[" * depth, struct.pack("<Q", 2**63) + b"{}", bytes(depth)],
     }
+    contents[LEMMAS] = contents[VOCABULARY]
     name = draw.choice(PARTS)
     (path / name).write_bytes(draw.choice(contents[name]))
 
@@ -159,6 +159,11 @@ def change_tables_sealed(draw, path, other):
     seal(path)
 
 
+def change_lemmas_sealed(draw, path, other):
+    srsly.write_msgpack(path / LEMMAS, change_value(draw, srsly.read_msgpack(path / LEMMAS)))
+    seal(path)
+
+
 def change_weights_sealed(draw, path, other):
     weights = load((path / WEIGHTS).read_bytes())
     name = draw.choice(sorted(weights))
@@ -190,11 +195,24 @@ def change_header_sealed(draw, path, other):
 # Whose result must be the right model if it is one, and those that are whole models of somebody else.
 DAMAGE = [flip_bits, truncate, lengthen, swap, nest, link, unpickle, change_cfg]
 SEALED = [change_cfg_sealed, declare_huge_sizes, change_tables_sealed, change_weights_sealed, change_header_sealed]
+SEALED += [change_lemmas_sealed]
+
+
+def make_pipeline(**options):
+    """A pipeline whose tagger has all files."""
+    return make_pipeline_of(sentences=WITH_LEMMAS, min_tree_freq=1, **options)
+
+
+@pytest.fixture(scope="module")
+def trained_path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("trained")
+    make_pipeline(steps=60).to_disk(path)
+    return path
 
 
 def summary(nlp):
     docs = list(nlp.pipe(TEXTS))
-    return [[(token.tag_, token.pos_, str(token.morph)) for token in doc] for doc in docs]
+    return [[(token.tag_, token.pos_, str(token.morph), token.lemma_) for token in doc] for doc in docs]
 
 
 def peak_megabytes():

@@ -26,7 +26,7 @@ from spacy_lstm_tagger.pipeline.lemmas import (
     find_tree,
 )
 
-from ..conftest import LEMMAS, SENTENCES, SMALL_MODEL, WITH_LEMMAS, make_examples
+from ..conftest import LEMMAS, SENTENCES, SMALL_MODEL, WITH_LEMMAS, make_examples, make_pipeline
 
 PAIRS = [
     ("running", "run"),
@@ -43,14 +43,8 @@ def as_words(strings: StringStore, words: List[str]) -> Words:
     return Words(numpy.array(orths, dtype="uint64"), numpy.array(lower, dtype="uint64"), strings)
 
 
-def learn(sentences: List[Dict[str, Any]], n_steps: int = 150, **config: Any) -> Language:
-    nlp = spacy.blank("en")
-    nlp.add_pipe("lstm_tagger", config={"model": SMALL_MODEL, "min_tree_freq": 1, **config})
-    optimizer = nlp.initialize(lambda: make_examples(nlp, sentences))
-    optimizer.learn_rate = 0.01
-    for _ in range(n_steps):
-        nlp.update(make_examples(nlp, sentences), sgd=optimizer)
-    return nlp
+def learn(sentences: List[Dict[str, Any]], steps: int = 150, **config: Any) -> Language:
+    return make_pipeline(steps, sentences=sentences, min_tree_freq=1, **config)
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +211,7 @@ def test_lemmas_are_there_after_a_memory_zone(lemmatizer: Language) -> None:
 
 
 def test_data_without_lemmas_has_no_head_and_no_score() -> None:
-    nlp = learn(SENTENCES, n_steps=1)
+    nlp = learn(SENTENCES, steps=1)
     assert nlp.evaluate(make_examples(nlp, WITH_LEMMAS))["lemma_acc"] is None
     assert "lemma" not in judge_words(nlp, make_examples(nlp, WITH_LEMMAS))
     assert "lemma" not in nlp.get_pipe("lstm_tagger").label_data
@@ -225,7 +219,7 @@ def test_data_without_lemmas_has_no_head_and_no_score() -> None:
 
 
 def test_heads_choose_what_is_learned() -> None:
-    nlp = learn(WITH_LEMMAS, n_steps=1, heads=["pos", "lemma"])
+    nlp = learn(WITH_LEMMAS, steps=1, heads=["pos", "lemma"])
     assert list(nlp.get_pipe("lstm_tagger").label_data) == ["pos", "lemma"]
     doc = nlp("The dog")
     assert doc[0].pos_ and doc[0].lemma_ and not doc[0].tag_
@@ -260,7 +254,7 @@ def test_lemma_that_a_rule_set_is_kept(lemmatizer: Language) -> None:
 
 
 def test_words_without_a_lemma_have_no_loss() -> None:
-    nlp = learn(WITH_LEMMAS, n_steps=1, heads=["lemma"])
+    nlp = learn(WITH_LEMMAS, steps=1, heads=["lemma"])
     tagger = nlp.get_pipe("lstm_tagger")
     partly = [{"words": ["dogs", "books"], "lemmas": ["", "book"]}, {"words": ["dogs"], "lemmas": [""]}]
     examples = make_examples(nlp, partly)
@@ -270,7 +264,7 @@ def test_words_without_a_lemma_have_no_loss() -> None:
 
 
 def test_lemma_of_an_unknown_tree_has_no_loss_and_is_no_error() -> None:
-    nlp = learn(WITH_LEMMAS, n_steps=1, heads=["lemma"])
+    nlp = learn(WITH_LEMMAS, steps=1, heads=["lemma"])
     examples = make_examples(nlp, [{"words": ["was"], "lemmas": ["be"]}])
     assert nlp.update(examples)["lstm_tagger"] == 0.0
 

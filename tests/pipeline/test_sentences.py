@@ -12,7 +12,7 @@ from spacy.tokens import Doc
 from spacy_lstm_tagger.pipeline.gold_labels import MISSING, gold_targets
 from spacy_lstm_tagger.pipeline.scorer import score_raw_text
 
-from ..conftest import SENTENCES, SMALL_MODEL, make_examples
+from ..conftest import SENTENCES, SMALL_MODEL, make_examples, make_pipeline
 
 LABELS = {"sents": ["inside", "start"]}
 
@@ -31,14 +31,7 @@ DOCUMENTS = [join(pair) for pair in itertools.permutations(SENTENCES, 2)]
 @pytest.fixture(scope="module")
 def splitter() -> Language:
     """A pipeline that knows where the sentences of its training data begin. Not to be changed."""
-    nlp = spacy.blank("en")
-    nlp.add_pipe("lstm_tagger", config={"model": SMALL_MODEL})
-    examples = [*DOCUMENTS, *SENTENCES]
-    optimizer = nlp.initialize(lambda: make_examples(nlp, examples))
-    optimizer.learn_rate = 0.01
-    for _ in range(150):
-        nlp.update(make_examples(nlp, examples), sgd=optimizer)
-    return nlp
+    return make_pipeline(steps=150, sentences=[*DOCUMENTS, *SENTENCES])
 
 
 def lengths(doc: Doc) -> List[int]:
@@ -77,10 +70,8 @@ def test_batches_and_saved_models_give_the_same_sentences(splitter: Language, tm
 
 
 def test_docs_of_one_sentence_teach_no_boundaries() -> None:
-    nlp = spacy.blank("en")
-    nlp.add_pipe("lstm_tagger", config={"model": SMALL_MODEL})
     single = [{**sentence, "sent_starts": [i == 0 for i in range(len(sentence["words"]))]} for sentence in SENTENCES]
-    nlp.initialize(lambda: make_examples(nlp, single))
+    nlp = make_pipeline(sentences=single)
     assert "sents" not in nlp.get_pipe("lstm_tagger").label_data
     assert not nlp("The dog. Run.").has_annotation("SENT_START")
 
