@@ -211,7 +211,7 @@ def _sets_lemmas(nlp: Language) -> bool:
     tagger = find_tagger(nlp)
     others = [name for name, pipe in nlp.pipeline if pipe is not tagger]
     by_others = any("token.lemma" in nlp.get_pipe_meta(name).assigns for name in others)
-    return by_others or ("lemma" in tagger.label_data and "lemma" in tagger.cfg["heads"])
+    return by_others or "lemma" in tagger.set_layers
 
 
 def _split_sentences(doc: Doc) -> Doc:

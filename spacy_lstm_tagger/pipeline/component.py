@@ -199,6 +199,13 @@ class LSTMTaggerPipe(TrainablePipe):
         return tuple(self.label_scheme.labels.get("morph", ()))
 
     @property
+    def set_layers(self) -> List[str]:
+        """RETURNS (List[str]): The layers that the tagger sets: those of its heads that `heads` names, and UPOS if it
+        follows from fine-grained tags."""
+        scheme = self.label_scheme
+        return [layer for layer in scheme.layers if layer in self.cfg["heads"] or layer not in scheme.labels]
+
+    @property
     def label_data(self) -> Labels:
         """RETURNS (Dict[str, List[str]]): The labels of each head, as `initialize` takes them."""
         return {layer: list(labels) for layer, labels in self.label_scheme.labels.items()}
@@ -331,7 +338,7 @@ class LSTMTaggerPipe(TrainablePipe):
         if not self._is_checked:
             self._is_checked = check_pipeline(self, docs)
         set_predictions(
-            docs, list(predictions), self.label_scheme, heads=self.cfg["heads"], overwrite=overwrite, extend=extend
+            docs, list(predictions), self.label_scheme, layers=self.set_layers, overwrite=overwrite, extend=extend
         )
 
     def predict_proba(self, docs: Iterable[Doc]) -> List[Dict[str, numpy.ndarray]]:

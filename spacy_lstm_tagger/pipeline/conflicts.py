@@ -10,7 +10,7 @@ from spacy.pipeline import AttributeRuler
 from spacy.pipeline.trainable_pipe import TrainablePipe
 from spacy.tokens import Doc
 
-from ..annotation_layers import LAYERS, NAMES
+from ..annotation_layers import LAYERS, NAMES, TAG_LAYERS
 from ..shipped import pretrained_directory
 from .credits import add_credits
 from .token_attributes import get_attributes
@@ -55,17 +55,17 @@ def find_running_pipeline(component: Any) -> Optional[Language]:
 
 
 def _warn_of_later_components(nlp: Language, tagger: Any) -> None:
-    attributes = tagger.label_scheme.attributes
     pipes = [pipe for _, pipe in nlp.pipeline]
     for name, pipe in nlp.pipeline[pipes.index(tagger) + 1 :]:
         if isinstance(pipe, AttributeRuler):
-            overwritten = {attribute for attrs in pipe.attrs for attribute in attrs}
+            # The lemmas that a ruler sets are those of few words.
+            overwritten = {attribute for attrs in pipe.attrs for attribute in attrs} & set(TAG_LAYERS.values())
         elif isinstance(pipe, TrainablePipe) and pipe.cfg.get("overwrite"):
             assigned = nlp.get_pipe_meta(name).assigns
             overwritten = {attribute for layer, attribute in LAYERS.items() if f"token.{layer}" in assigned}
         else:
             continue
-        layers = [NAMES[layer] for layer, attribute in LAYERS.items() if attribute in overwritten & set(attributes)]
+        layers = [NAMES[layer] for layer in LAYERS if LAYERS[layer] in overwritten and layer in tagger.set_layers]
         if layers:
             warnings.warn(
                 f"The component '{name}' comes after '{tagger.name}' and overwrites its {_join(layers)}. Remove it, "
@@ -89,8 +89,8 @@ def _warn_of_language(nlp: Language, tagger: Any) -> None:
 
 
 def _warn_of_labels_set_before(tagger: Any, docs: Sequence[Doc]) -> None:
-    is_set = get_attributes(docs, tagger.label_scheme.attributes) != 0
-    names = [NAMES[layer] for layer in tagger.label_scheme.layers]
+    is_set = get_attributes(docs, [LAYERS[layer] for layer in tagger.set_layers]) != 0
+    names = [NAMES[layer] for layer in tagger.set_layers]
     if not tagger.cfg["overwrite"] and not tagger.cfg["extend"] and is_set.all():
         warnings.warn(
             f"'{tagger.name}' changes nothing: all words have {_join(names)} already, and "

@@ -104,7 +104,7 @@ def set_predictions(
     predictions: Sequence[Prediction],
     scheme: LabelScheme,
     *,
-    heads: Container[str] = tuple(LAYERS),
+    layers: Container[str] = tuple(LAYERS),
     overwrite: bool,
     extend: bool,
 ) -> None:
@@ -113,7 +113,7 @@ def set_predictions(
     docs (Sequence[Doc]): The docs, at least one.
     predictions (Sequence[Prediction]): Their labels.
     scheme (LabelScheme): The labels.
-    heads (Container[str]): The heads whose labels are set.
+    layers (Container[str]): The layers that are set.
     overwrite (bool): Which of two values of a feature wins, see `extend`.
     extend (bool): Whether features are added to those that a token has. Of two values of a feature the token gets the
         predicted one if `overwrite`, else it keeps its own.
@@ -128,17 +128,17 @@ def set_predictions(
     if extend and MORPH in scheme.attributes:
         column = scheme.attributes.index(MORPH)
         current = get_attributes(docs, scheme.attributes)
-        layers = (current, own) if overwrite else (own, current)
+        pair = (current, own) if overwrite else (own, current)
         values = values.copy()
-        values[:, column] = _merge_features(docs[0].vocab, *(layer[:, column] for layer in layers))
-    written = [i for i, layer in enumerate(scheme.layers) if layer in heads or layer not in scheme.labels]
+        values[:, column] = _merge_features(docs[0].vocab, *(layer[:, column] for layer in pair))
+    written = [i for i, layer in enumerate(scheme.layers) if layer in layers]
     if written:
         set_attributes(docs, [scheme.attributes[i] for i in written], values[:, written])
     confidences = [prediction.confidence for prediction in predictions if prediction.confidence is not None]
     if confidences:
         is_own = (values == own)[:, [scheme.layers.index(layer) for layer in scheme.labels]]
         by_head = numpy.where(is_own, numpy.concatenate(confidences), numpy.nan).T
-        keep_confidence(docs, {layer: row for layer, row in zip(scheme.labels, by_head) if layer in heads})
+        keep_confidence(docs, {layer: row for layer, row in zip(scheme.labels, by_head) if layer in layers})
 
 
 def find_given(docs: Sequence[Doc], scheme: LabelScheme, *, overwrite: bool) -> Optional[numpy.ndarray]:

@@ -6,7 +6,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..conftest import make_examples, make_pipeline
+from ..conftest import WITH_LEMMAS, make_examples, make_pipeline
 
 TAG_MAP = {"NN": {"POS": "X", "Number": "Sing"}}
 
@@ -64,6 +64,13 @@ def test_ruler_before_the_tagger_or_of_lemmas_alone_is_fine(source: Language, pl
     ruler = nlp.add_pipe("attribute_ruler", **{place: True})
     ruler.add([[{"ORTH": "dog"}]], {"TAG": "NN", "POS": "NOUN"} if place == "first" else {"LEMMA": "dog"})
     assert warnings_of(lambda: nlp("cats The")) == []
+
+
+def test_lemmas_of_a_ruler_after_a_tagger_that_sets_lemmas_are_fine() -> None:
+    nlp = pipeline_with(make_pipeline(steps=2, sentences=WITH_LEMMAS, min_tree_freq=1))
+    nlp.add_pipe("attribute_ruler").add([[{"ORTH": "'em"}]], {"LEMMA": "they"})  # type: ignore[attr-defined]
+    assert warnings_of(lambda: nlp("Get 'em")) == []
+    assert nlp("Get 'em")[1].lemma_ == "they"
 
 
 def test_tagger_that_changes_nothing_says_so_once(source: Language) -> None:
