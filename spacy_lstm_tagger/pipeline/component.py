@@ -291,7 +291,7 @@ class LSTMTaggerPipe(TrainablePipe):
         if added:
             labels, calibrations = {**added, **self.label_data}, self.calibrations
             # Other combinations would leave labels of the new heads out.
-            combinations: Sequence[int] = self.label_scheme.combinations
+            combinations = self.label_scheme.combinations
             if set(added) & set(TAG_LAYERS):
                 combinations = collect_combinations(data.annotations, labels)
             self._set_labels(labels, combinations, self.label_scheme.known_lemmas or data.collect_known_lemmas(labels))
@@ -518,13 +518,13 @@ class LSTMTaggerPipe(TrainablePipe):
         if learned:
             if learned["tag_map"] is not None and not isinstance(self.cfg["tag_map"], Mapping):
                 self.cfg["tag_map"] = learned["tag_map"]
-            self._set_labels(learned["labels"], learned["combinations"], learned.get("known_lemmas"))
+            self._set_labels(learned["labels"], storage.read_combinations(learned), learned.get("known_lemmas"))
             self.calibrations = storage.read_calibrations(learned)
 
     def _set_labels(
         self,
         labels: Mapping[str, Sequence[str]],
-        combinations: Sequence[int] = (),
+        combinations: Optional[Mapping[int, int]] = None,
         known_lemmas: Optional[KnownLemmas] = None,
     ) -> None:
         """Set the labels; the calibrations of other labels do not apply to them."""

@@ -1,6 +1,7 @@
 """The labels of training data: which there are, and the right one of each token."""
 
-from typing import Dict, Iterable, List, Mapping, NamedTuple, Sequence, Set, Tuple
+from collections import Counter
+from typing import Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy
 from spacy.attrs import IS_SPACE, ORTH, SENT_START
@@ -31,19 +32,18 @@ class SoftTargets(NamedTuple):
     probabilities: numpy.ndarray
 
 
-def collect_annotations(docs: Iterable[Doc]) -> Set[Annotation]:
-    """Find the distinct annotations of words, whitespace left out.
+def collect_annotations(docs: Iterable[Doc]) -> "Counter[Annotation]":
+    """Count the annotations of words, whitespace left out.
 
     docs (Iterable[Doc]): Annotated docs.
-    RETURNS (Set[Annotation]): For each layer the label, or "" where there is none.
+    RETURNS (Counter[Annotation]): How many words have each: for each layer the label, or "" where there is none.
     """
-    names: Dict[Tuple[int, ...], Annotation] = {}
+    counts: Counter[Annotation] = Counter()
     for doc in docs:
         rows = doc.to_array([IS_SPACE, *TAG_LAYERS.values()])
-        for row in map(tuple, rows[rows[:, 0] == 0, 1:].tolist()):
-            if row not in names:
-                names[row] = tuple(doc.vocab.strings[value] for value in row)
-    return set(names.values())
+        of_doc = Counter(map(tuple, rows[rows[:, 0] == 0, 1:].tolist()))
+        counts.update({tuple(doc.vocab.strings[value] for value in row): n for row, n in of_doc.items()})
+    return counts
 
 
 def collect_labels(annotations: Iterable[Annotation], neg_prefix: str) -> Labels:

@@ -1,6 +1,7 @@
 """Combinations of labels of different layers: those that some token of the training data has."""
 
-from typing import Iterable, List, Mapping, Sequence
+from collections import Counter
+from typing import Dict, List, Mapping, Sequence, Tuple
 
 import numpy
 
@@ -18,22 +19,23 @@ class Combinations:
     and "NOUN". Such a token gets the likeliest combination that occurs.
     """
 
-    def __init__(self, codes: Sequence[int], n_labels: Sequence[int]) -> None:
+    def __init__(self, counts: Mapping[int, int], n_labels: Sequence[int]) -> None:
         """Set up the combinations.
 
-        codes (Sequence[int]): What `collect_combinations` returned. If it is empty, all combinations are possible.
+        counts (Mapping[int, int]): What `collect_combinations` returned. If it is empty, all combinations are possible.
         n_labels (Sequence[int]): Number of labels of each head.
         """
         self._n_labels = tuple(n_labels)
         # The difference that the next label of each head makes to a code.
         self._strides = numpy.cumprod([1, *self._n_labels[:0:-1]])[::-1]
-        if not len(codes) and len(n_labels) == 1:
-            codes = range(n_labels[0])
-        self._codes = numpy.asarray(codes, dtype="int64")
+        if not counts and len(n_labels) == 1:
+            counts = dict.fromkeys(range(n_labels[0]), 1)
+        self._codes = numpy.array(list(counts), dtype="int64")
+        self._log_counts = numpy.log(numpy.array(list(counts.values()), dtype="float32"))
         if (numpy.diff(self._codes) <= 0).any():
             raise ValueError("Combinations of labels must be sorted, and each be there once.")
         # For each head, the label's index in each combination.
-        self._labels = numpy.unravel_index(self._codes, self._n_labels) if codes else ()
+        self._labels = numpy.unravel_index(self._codes, self._n_labels) if counts else ()
         # For each head, the combinations by label, the labels, and where the combinations of each begin.
         orders = [labels.argsort(kind="stable") for labels in self._labels]
         self._groups = [
@@ -65,13 +67,20 @@ class Combinations:
     def restrict(self, scores: List[numpy.ndarray], rows: numpy.ndarray, n_conflicts: numpy.ndarray) -> None:
         """Change some tokens' scores as `reconcile` does, so that the combinations with the fewest conflicts win.
 
+        Where the network finds what is known of a token unlikely, its scores say little about the other labels. The
+        less likely it is, the more the combinations' counts in the training data add to the scores.
+
         scores (List[numpy.ndarray]): As for `reconcile`.
         rows (numpy.ndarray): The tokens' rows. Shape (n_rows,).
         n_conflicts (numpy.ndarray): The conflicts of each combination with what is known of the token. Shape
             (n_combinations, n_rows).
         """
-        penalty = CONFLICT * (n_conflicts - n_conflicts.min(axis=0))
-        self._set_scores(scores, rows, self._joint_scores(scores, rows) - penalty.astype("float32"))
+        joint = self._joint_scores(scores, rows)
+        n_conflicts = n_conflicts - n_conflicts.min(axis=0)
+        probabilities = numpy.exp(log_softmax(joint.T)).T
+        unlikely = (probabilities * (n_conflicts > 0)).sum(axis=0)
+        joint += unlikely * self._log_counts[:, None] - numpy.float32(CONFLICT) * n_conflicts
+        self._set_scores(scores, rows, joint)
 
     def _joint_scores(self, scores: List[numpy.ndarray], rows: numpy.ndarray) -> numpy.ndarray:
         """The log-probability of each combination. Shape (n_combinations, n_rows)."""
@@ -91,23 +100,23 @@ class Combinations:
         return labels
 
 
-def collect_combinations(annotations: Iterable[Annotation], labels: Mapping[str, Sequence[str]]) -> List[int]:
-    """Find the combinations of labels that tokens have in all layers.
+def collect_combinations(annotations: Mapping[Annotation, int], labels: Mapping[str, Sequence[str]]) -> Dict[int, int]:
+    """Count the combinations of labels that tokens have in all layers.
 
-    annotations (Iterable[Annotation]): What `gold_labels.collect_annotations` returned.
+    annotations (Mapping[Annotation, int]): What `gold_labels.collect_annotations` returned.
     labels (Mapping[str, Sequence[str]]): The labels of each layer.
-    RETURNS (List[int]): The combinations, each as one number: `numpy.ravel_multi_index` of the labels' indices.
-        Sorted. Empty if some label is in none of them: it would never be predicted.
+    RETURNS (Dict[int, int]): How many tokens have each combination, which is one number: `numpy.ravel_multi_index` of
+        the labels' indices. Sorted. Empty if some label is in none of them: it would never be predicted.
     """
     labels = {layer: names for layer, names in labels.items() if layer in TAG_LAYERS}
     n_labels = [len(names) for names in labels.values()]
     indices = [{name: i for i, name in enumerate(names)} for names in labels.values()]
-    found = set()
-    for annotation in annotations:
+    found: Dict[Tuple[int, ...], int] = Counter()
+    for annotation, count in annotations.items():
         by_layer = dict(zip(TAG_LAYERS, annotation))
         combination = tuple(index.get(by_layer[layer], -1) for layer, index in zip(labels, indices))
         if -1 not in combination:
-            found.add(combination)
+            found[combination] += count
     if [len(set(column)) for column in zip(*found)] != n_labels:
-        return []
-    return sorted(int(numpy.ravel_multi_index(combination, n_labels)) for combination in found)
+        return {}
+    return {int(numpy.ravel_multi_index(combination, n_labels)): found[combination] for combination in sorted(found)}

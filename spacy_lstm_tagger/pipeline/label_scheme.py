@@ -32,7 +32,7 @@ class LabelScheme:
         self,
         vocab: Vocab,
         labels: Mapping[str, Sequence[str]],
-        combinations: Sequence[int] = (),
+        combinations: Optional[Mapping[int, int]] = None,
         *,
         known_lemmas: Optional[KnownLemmas] = None,
         tag_map: Optional[TagMap] = None,
@@ -42,13 +42,13 @@ class LabelScheme:
 
         vocab (Vocab): The vocab of the docs that are annotated.
         labels (Mapping[str, Sequence[str]]): The labels of each head; a layer without labels has no head.
-        combinations (Sequence[int]): The combinations of labels that occur, as `collect_combinations` returns them.
+        combinations (Optional[Mapping[int, int]]): The labels that occur together, from `collect_combinations`.
         known_lemmas (Optional[KnownLemmas]): Words that get their lemmas without the network.
         tag_map (Optional[TagMap]): The UPOS tag of each fine-grained tag, used where there is no head for UPOS.
         consistent (bool): Whether a token only gets labels that occur together.
         """
         self.labels: Labels = {layer: list(labels[layer]) for layer in LAYERS if labels.get(layer)}
-        self.combinations = list(combinations)
+        self.combinations = dict(combinations or {})
         # The fine-grained tags that a UPOS tag follows from.
         self._mapped_tags = self.labels.get("tag", []) if tag_map is not None and "pos" not in self.labels else []
         # The path of a map is only read when it is needed: a saved tagger has its own map, and the file may be gone.
@@ -60,7 +60,7 @@ class LabelScheme:
         self._columns = [slice(start, end) for start, end in zip([0, *ends], ends)]
         self._tag_heads = [layer for layer in self.labels if layer in TAG_LAYERS]
         n_tags = [len(self.labels[layer]) for layer in self._tag_heads]
-        self._combinations = Combinations(combinations if consistent and n_tags else [], n_tags)
+        self._combinations = Combinations(self.combinations if consistent and n_tags else {}, n_tags)
         self.known_lemmas: Optional[KnownLemmas] = None
         self.lemmatizer: Optional[Lemmatizer] = None
         if "lemma" in self.labels:

@@ -48,7 +48,8 @@ def to_parts(scheme: LabelScheme, calibrations: Mapping[str, Calibration], model
     cfg = {
         "format": FORMAT,
         "labels": scheme.labels,
-        "combinations": scheme.combinations,
+        "combinations": list(scheme.combinations),
+        "combination_counts": list(scheme.combinations.values()),
         "temperatures": {layer: calibration.temperature for layer, calibration in calibrations.items()},
         "confidences": {
             layer: {"margins": list(calibration.margins), "log_odds": list(calibration.log_odds)}
@@ -105,6 +106,12 @@ def read_calibrations(cfg: Mapping[str, Any]) -> Dict[str, Calibration]:
         points = cfg.get("confidences", {}).get(layer, {"margins": [], "log_odds": []})
         calibrations[layer] = Calibration(temperature, tuple(points["margins"]), tuple(points["log_odds"]))
     return calibrations
+
+
+def read_combinations(cfg: Mapping[str, Any]) -> Dict[int, int]:
+    """RETURNS (Dict[int, int]): The combinations in `cfg`. Those of models saved before have no counts."""
+    codes = cfg["combinations"]
+    return dict(zip(codes, cfg.get("combination_counts", [1] * len(codes))))
 
 
 def read_parts(path: Path, exclude: Iterable[str]) -> Dict[str, bytes]:
@@ -192,9 +199,12 @@ def _check_cfg(cfg: Mapping[str, Any]) -> None:
     n_labels = {layer: len(names) for layer, names in labels.items()}
     if network is not None and list(network["n_labels"].items()) != list(n_labels.items()):
         raise ValueError(f"the network has {network['n_labels']!s:.80} labels instead of {n_labels}")
-    if not all(type(code) is int for code in cfg["combinations"]):
+    combinations = read_combinations(cfg)
+    if not all(type(number) is int for pair in combinations.items() for number in pair):
         raise ValueError("combinations of labels are no numbers")
-    Combinations(cfg["combinations"], [n for layer, n in n_labels.items() if layer in TAG_LAYERS])
+    if len(combinations) != len(cfg["combinations"]) or not all(count > 0 for count in combinations.values()):
+        raise ValueError("combinations of labels do not each have a count above 0")
+    Combinations(combinations, [n for layer, n in n_labels.items() if layer in TAG_LAYERS])
     Lemmatizer(labels.get("lemma", []))
     temperatures = cfg.get("temperatures", {})
     if not all(layer in labels and 0 < temperature < inf for layer, temperature in temperatures.items()):

@@ -1,7 +1,7 @@
 """What the training data has: its words, and the labels of each layer."""
 
 from collections import Counter
-from typing import Iterable, NamedTuple, Optional, Set, Tuple
+from typing import Iterable, NamedTuple, Optional, Tuple
 
 from spacy.training import Example
 
@@ -14,13 +14,13 @@ from .lemmas import KnownLemmas, collect_known_lemmas, collect_trees
 class TrainingData(NamedTuple):
     """What examples have.
 
-    annotations (Set[Annotation]): The distinct annotations of their words, see `collect_annotations`.
+    annotations (Counter[Annotation]): How many words have each annotation, see `collect_annotations`.
     words (Counter[str]): How often each predicted word occurs.
     lemmas (Counter[Tuple[str, str, str]]): How often each word occurs with each UPOS tag and lemma.
     has_sentences (bool): Whether there are docs of several sentences.
     """
 
-    annotations: Set[Annotation]
+    annotations: "Counter[Annotation]"
     words: "Counter[str]"
     lemmas: "Counter[Tuple[str, str, str]]"
     has_sentences: bool
@@ -54,7 +54,7 @@ def read_training_data(examples: Iterable[Example]) -> TrainingData:
     examples (Iterable[Example]): The examples.
     RETURNS (TrainingData): What they have.
     """
-    data = TrainingData(set(), Counter(), Counter(), False)
+    data = TrainingData(Counter(), Counter(), Counter(), False)
     for eg in examples:
         data.annotations.update(collect_annotations([eg.reference]))
         data.words.update(token.text for token in eg.predicted if not token.is_space)

@@ -64,7 +64,7 @@ def test_file_of_a_tag_map_is_read_when_tags_need_it() -> None:
 @pytest.mark.parametrize("consistent, expected", [(True, [[0, 0]]), (False, [[0, 1]])])
 def test_labels_that_occur_together_are_chosen(consistent: bool, expected: List[List[int]]) -> None:
     labels = {"tag": ["A", "B"], "pos": ["NOUN", "VERB"]}
-    scheme = LabelScheme(Vocab(), labels, [0, 3], consistent=consistent)
+    scheme = LabelScheme(Vocab(), labels, {0: 1, 3: 1}, consistent=consistent)
     heads = [numpy.array([[5.0, 0.0]], dtype="float32"), numpy.array([[0.0, 1.0]], dtype="float32")]
     assert scheme.choose(heads).tolist() == expected
 

@@ -10,7 +10,7 @@ from spacy_lstm_tagger.pipeline.prediction import Prediction, find_given, set_pr
 from spacy_lstm_tagger.ragged import split
 
 LABELS = {"tag": ["NN", "VB"], "pos": ["NOUN", "VERB"], "morph": ["_", "Number=Sing|Case=Nom"]}
-COMBINATIONS = [0, 1, 6]  # NN NOUN _, NN NOUN Number=Sing|Case=Nom, VB VERB _
+COMBINATIONS = {0: 1, 1: 1, 6: 1}  # NN NOUN _, NN NOUN Number=Sing|Case=Nom, VB VERB _
 
 
 def logits_for_a_verb() -> List[numpy.ndarray]:
@@ -53,6 +53,16 @@ def test_given_labels_that_contradict_each_other_leave_the_likeliest_that_fits_o
     vocab = Vocab()
     scheme = LabelScheme(vocab, LABELS, COMBINATIONS)
     assert scheme.choose(logits_for_a_verb(), None, values(vocab, "NN", "VERB")).tolist() == [[1, 1, 0]]
+
+
+def test_labels_that_few_words_with_the_given_one_have_need_a_network_that_believes_it() -> None:
+    """A word of the treebank may be a verb with the tag of nouns by mistake."""
+    vocab = Vocab()
+    scheme = LabelScheme(vocab, LABELS, {0: 90, 1: 9000, 2: 1, 6: 5000})  # 2 is NN VERB _
+    given = values(vocab, "NN", "")
+    for tag_logits, expected in (([0.0, 9.0], [0, 0, 1]), ([9.0, 0.0], [0, 1, 0])):
+        logits = [numpy.array([row], dtype="float32") for row in (tag_logits, [0.0, 6.0], [3.0, 0.0])]
+        assert scheme.choose(logits, None, given).tolist() == [expected]
 
 
 def test_tag_fits_a_given_upos_where_upos_follows_from_the_tag() -> None:
