@@ -1,7 +1,9 @@
 """Lemmas as labels: edit trees, each of which makes the lemmas of many words.
 
 Edit trees: Chrupała (2008), http://doras.dcu.ie/550/, as spaCy's `trainable_lemmatizer` has them. A lemma without
-capitals is made of the word in lower case, so that a word has the same tree at the beginning of a sentence.
+capitals is made of the word in lower case, so that a word has the same tree at the beginning of a sentence. A tree
+that cannot be applied to a word as it is written, such as one for "isn't" to a word with a typographic apostrophe, is
+applied to its normal spelling.
 """
 
 import json
@@ -17,6 +19,7 @@ from spacy.strings import StringStore, get_string_id
 from spacy.tokens import Doc
 
 from ..annotation_layers import UPOS_IDS
+from ..model.normalization import normalize
 from .token_attributes import get_attributes
 
 # What spaCy's edit trees have in the place of a part that is empty.
@@ -223,8 +226,11 @@ class Lemmatizer:
         if label < 0:
             return form
         is_lower, root = self._roots[label]
-        lemma: Optional[str] = self._trees.apply(root, form.lower() if is_lower else form)
-        return lemma
+        for spelling in (form, normalize(form)):
+            lemma: Optional[str] = self._trees.apply(root, spelling.lower() if is_lower else spelling)
+            if lemma is not None:
+                return lemma
+        return None
 
 
 def _nest(trees: EditTrees, strings: StringStore, number: int) -> Any:

@@ -65,9 +65,10 @@ def score_raw_text(examples: Iterable[Example]) -> Dict[str, PRFScore]:
 
     examples (Iterable[Example]): Examples whose docs have the same text.
     RETURNS (Dict[str, PRFScore]): Precision, recall and F-score of each layer that is annotated. Sentences are scored
-        in docs that have several.
+        if some doc has several of them: else the docs are sentences, and not text.
     """
     examples = list(examples)
+    are_documents = any(has_sentences(eg.reference) for eg in examples)
     scores = {layer: PRFScore() for layer in LAYERS}
     sentences = scores.pop("sents")
     for eg in examples:
@@ -82,7 +83,7 @@ def score_raw_text(examples: Iterable[Example]) -> Dict[str, PRFScore]:
             score.tp += right
             score.fn += len(labels) - len(unknown) - right
             score.fp += len(predicted.keys() - unknown) - right
-        if has_sentences(eg.reference):
+        if are_documents:
             sentences.score_set(_sentences(eg.predicted), _sentences(eg.reference))
     if not _have_lemmas(examples):
         del scores["lemma"]
@@ -105,10 +106,10 @@ def _words(doc: Doc) -> List[Token]:
 
 
 def _sentences(doc: Doc) -> Set[Tuple[int, int]]:
-    """Where the first word and the last word of each sentence begin."""
+    """The characters at which each sentence begins and ends, without whitespace around it."""
     sentences = doc.sents if doc.has_annotation("SENT_START") else [doc[:]]
-    words = [[token.idx for token in sentence if not token.is_space] for sentence in sentences]
-    return {(idx[0], idx[-1]) for idx in words if idx}
+    words = [[token for token in sentence if not token.is_space] for sentence in sentences]
+    return {(of_sentence[0].idx, of_sentence[-1].idx + len(of_sentence[-1])) for of_sentence in words if of_sentence}
 
 
 def _label(token: Token, layer: str) -> str:

@@ -95,6 +95,14 @@ def test_likeliest_tree_that_can_be_applied_is_chosen() -> None:
     assert logits.argmax(axis=1).tolist() == chosen.tolist()
 
 
+def test_tree_is_applied_to_the_normal_spelling_of_a_word_where_it_must() -> None:
+    lemmatizer = Lemmatizer([find_tree("'s", "be"), find_tree("dogs", "dog")])
+    strings = StringStore()
+    words = as_words(strings, ["\u2019s", "\u02bcS", "O\u2019Dogs", "\ufb01les"])
+    lemmas = lemmatizer.apply(words, numpy.array([0, 0, 1, 1]))
+    assert [strings[lemma] for lemma in lemmas] == ["be", "be", "o\u2019dog", "\ufb01le"]
+
+
 def test_word_to_which_no_tree_can_be_applied_is_its_own_lemma() -> None:
     strings = StringStore()
     ours = Lemmatizer([find_tree("dogs", "dog")])

@@ -8,6 +8,8 @@ import pytest
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
+from spacy.training import Example
+from spacy.vocab import Vocab
 
 from spacy_lstm_tagger.pipeline.gold_labels import MISSING, gold_targets
 from spacy_lstm_tagger.pipeline.scorer import score_raw_text
@@ -109,4 +111,14 @@ def test_sentences_are_scored_on_raw_text(splitter: Language) -> None:
     assert score_raw_text(examples)["sents"].fscore == 1.0
     examples[0].predicted[3].is_sent_start = True
     score = score_raw_text(examples)["sents"]
-    assert (score.tp, score.fp, score.fn) == (1, 2, 1)
+    assert (score.tp, score.fp, score.fn) == (2, 2, 1)
+
+
+def test_sentences_that_the_tokenizer_cuts_otherwise_are_right() -> None:
+    """Source: the CoNLL 2018 shared task, where sentences are compared by their characters."""
+    vocab = Vocab()
+    gold = Doc(vocab, words=["I", "run", "!", "Go", "."], spaces=[True, False, True, False, False])
+    predicted = Doc(vocab, words=["I", "run!", "Go."], spaces=[True, True, False], sent_starts=[True, False, True])
+    for token in gold:
+        token.is_sent_start = token.i in (0, 3)
+    assert score_raw_text([Example(predicted, gold)])["sents"].fscore == 1.0
