@@ -15,7 +15,7 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer, set_dropout_rate
 
-from ..annotation_layers import LAYERS, TAG_LAYERS
+from ..annotation_layers import LAYERS, TAG_LAYERS, UPOS
 from ..model.build_network import add_heads, create_network
 from ..model.shim import get_shim
 from ..model.tagging_pass import score_tokens
@@ -284,6 +284,26 @@ class LSTMTaggerPipe(TrainablePipe):
         """
         data = read_training_data(examples)
         self._add_heads(data, data.collect_labels(self.cfg["neg_prefix"], self.cfg["min_tree_freq"]))
+
+    def add_known_lemmas(self, lemmas: Mapping[Tuple[str, str], str]) -> None:
+        """Give words their lemmas, whatever the network finds likely.
+
+        lemmas (Mapping[Tuple[str, str], str]): The lemma of a word with a UPOS tag: `{("geese", "NOUN"): "goose"}`; of
+            a word with any tag where the tagger has no head for UPOS: `{("geese", ""): "goose"}`. Capitals in the word
+            count for nothing. Raises a ValueError if the tagger has no head for lemmas, or a tag is none of UPOS.
+        """
+        scheme = self.label_scheme
+        if "lemma" not in scheme.labels:
+            raise ValueError("The tagger has no head for lemmas: train it on data that have them.")
+        tags = UPOS if "pos" in scheme.labels else ("",)
+        for form, upos in lemmas:
+            if upos not in tags:
+                raise ValueError(
+                    f"The UPOS tag of {form!r} is {upos!r} instead of one of: {', '.join(map(repr, tags))}."
+                )
+        known, calibrations = scheme.known_lemmas or KnownLemmas.of({}), self.calibrations
+        self._set_labels(scheme.labels, scheme.combinations, known.with_lemmas(lemmas))
+        self.calibrations = calibrations
 
     def _add_heads(self, data: TrainingData, labels: Labels) -> None:
         added = {layer: names for layer, names in labels.items() if layer in self.cfg["heads"]}

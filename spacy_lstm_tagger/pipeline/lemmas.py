@@ -73,6 +73,21 @@ class KnownLemmas(NamedTuple):
     trees: List[str]
     numbers: numpy.ndarray
 
+    @classmethod
+    def of(cls, tree_by_key: Mapping[int, str]) -> "KnownLemmas":
+        """RETURNS (KnownLemmas): Words of which the key and the tree are given."""
+        trees = sorted(set(tree_by_key.values()))[:MOST_TREES]
+        number = {tree: i for i, tree in enumerate(trees)}
+        known = sorted((key, number[tree]) for key, tree in tree_by_key.items() if tree in number)
+        keys, numbers = zip(*known) if known else ((), ())
+        return cls(numpy.array(keys, dtype="uint64"), trees, numpy.array(numbers, dtype="uint16"))
+
+    def with_lemmas(self, lemmas: Mapping[Tuple[str, str], str]) -> "KnownLemmas":
+        """RETURNS (KnownLemmas): These words and others, of which the lemmas are given by word and UPOS tag."""
+        tree_by_key = dict(zip(self.keys.tolist(), (self.trees[number] for number in self.numbers)))
+        given = {(form.lower(), upos): find_tree(form, lemma) for (form, upos), lemma in lemmas.items()}
+        return self.of({**tree_by_key, **_find_keys(given)})
+
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): The words and trees."""
         data = {"keys": self.keys.tobytes(), "trees": self.trees, "numbers": self.numbers.tobytes()}
@@ -107,17 +122,17 @@ def collect_known_lemmas(lemmas: Mapping[Tuple[str, str, str], int], with_upos: 
     with_upos (bool): Whether words with different tags are different words.
     RETURNS (KnownLemmas): The words.
     """
-    found: Dict[Tuple[str, int], Set[str]] = {}
+    found: Dict[Tuple[str, str], Set[str]] = {}
     for form, upos, lemma in lemmas:
-        key = form.lower(), UPOS_IDS[upos] if with_upos else 0
-        found.setdefault(key, set()).add(find_tree(form, lemma))
-    single = {key: trees.pop() for key, trees in found.items() if len(trees) == 1}
-    trees = sorted(set(single.values()))[:MOST_TREES]
-    index = {tree: i for i, tree in enumerate(trees)}
-    known = [(get_string_id(lower), upos, index[tree]) for (lower, upos), tree in single.items() if tree in index]
-    hashes, tags, numbers = (numpy.array(column, dtype="uint64") for column in zip(*known)) if known else [NONE] * 3
-    keys, first = numpy.unique(make_keys(hashes, tags), return_index=True)
-    return KnownLemmas(keys, trees, numbers[first].astype("uint16"))
+        found.setdefault((form.lower(), upos if with_upos else ""), set()).add(find_tree(form, lemma))
+    return KnownLemmas.of(_find_keys({word: trees.pop() for word, trees in found.items() if len(trees) == 1}))
+
+
+def _find_keys(tree_by_word: Mapping[Tuple[str, str], str]) -> Dict[int, str]:
+    """The trees by the keys of the words, which are given in lower case with their UPOS tags."""
+    lower = numpy.array([get_string_id(form) for form, _ in tree_by_word], dtype="uint64")
+    upos = numpy.array([UPOS_IDS[name] for _, name in tree_by_word], dtype="uint64")
+    return dict(zip(make_keys(lower, upos).tolist(), tree_by_word.values()))
 
 
 class Words(NamedTuple):

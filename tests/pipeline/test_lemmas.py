@@ -152,6 +152,25 @@ def test_known_words_have_the_tree_that_they_always_have() -> None:
     assert len(collect_known_lemmas({}, with_upos=True).keys) == 0
 
 
+def test_words_can_be_given_their_lemmas(lemmatizer: Language, tmp_path: Any) -> None:
+    tagger = lemmatizer.get_pipe("lstm_tagger")
+    tagger.to_disk(tmp_path)
+    other = spacy.blank("en")
+    other.add_pipe("lstm_tagger").from_disk(tmp_path)
+    doc = lemmatizer("She reads old books.")
+    upos = doc[3].pos_
+    other.get_pipe("lstm_tagger").add_known_lemmas({("Books", upos): "tome", ("boxen", "NOUN"): "box"})
+    again = spacy.blank("en")
+    again.add_pipe("lstm_tagger")
+    for nlp in (other, again.from_bytes(other.to_bytes())):
+        lemmas = [token.lemma_ for token in nlp(doc.text)]
+        assert lemmas == [*(token.lemma_ for token in doc[:3]), "tome", doc[4].lemma_]
+    with pytest.raises(ValueError, match="The UPOS tag of 'mice' is 'NN' instead of one of: 'ADJ', "):
+        other.get_pipe("lstm_tagger").add_known_lemmas({("mice", "NN"): "mouse"})
+    with pytest.raises(ValueError, match="no head for lemmas"):
+        make_pipeline(heads=["pos"]).get_pipe("lstm_tagger").add_known_lemmas({})
+
+
 @pytest.mark.parametrize(
     "change",
     [
