@@ -16,7 +16,7 @@ transformers = pytest.importorskip("transformers", reason="the script's teacher 
 SIZES = ("word_width", "affix_width", "character_width", "mix_width", "hidden_width")
 SHORT = {
     **{f"components.lstm_tagger.model.{size}": 8 for size in SIZES},
-    "training.max_steps": 20,
+    "steps": 20,
     "training.eval_frequency": 10,
 }
 TEXT = "The dog ate the apples. She reads an old book about dogs and apples."
@@ -27,12 +27,10 @@ def build_model(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "configs" / "en"))
     import build_model
 
-    monkeypatch.setitem(build_model.WITH_LEMMAS, "max_steps", 20)
-    monkeypatch.setitem(build_model.WITH_LEMMAS, "eval_frequency", 10)
-    for name, value in SHORT.items():
-        monkeypatch.setitem(build_model.STUDENT, name, value)
-        for settings in build_model.STUDENTS.values():
-            monkeypatch.setitem(settings, name, value)
+    for settings in (*build_model.STUDENTS.values(), build_model.WITH_ALL_HEADS):
+        for name, value in SHORT.items():
+            if settings is not build_model.WITH_ALL_HEADS or not name.startswith("components."):
+                monkeypatch.setitem(settings, name, value)
     return build_model
 
 
@@ -83,7 +81,7 @@ def test_ends_with_models_and_their_cards(build_model, encoder, tmp_path, monkey
         assert card["name"] == name and 0 < card["performance"]["pos_acc"] < 1
         nlp = spacy.blank("en")
         nlp.add_pipe("lstm_tagger").from_disk(output / name, exclude=["vocab"])
-        assert all(token.pos_ for token in nlp(TEXT))
+        assert all(token.pos_ and token.lemma_ for token in nlp(TEXT))
 
     def train_again(*args, **kwargs):
         raise AssertionError("a step is done again")
@@ -107,3 +105,24 @@ def test_known_text_is_left_out(build_model, tmp_path):
         file.write(f"Yesterday {TEXT.lower()}\nThe dog ate the apples.\n")
     (documents,) = label.make_shards("raw", raw, ngrams)
     assert documents == [["The dog ate the apples."]]
+
+
+def test_a_lemma_is_a_word_of_the_text(build_model, tmp_path):
+    import lemmas
+
+    path = tmp_path / "treebank.conllu"
+    rows = [("baked", "bake"), ("smiled", "smile"), ("hoped", "hope"), ("walked", "walk"), ("talked", "talk")]
+    path.write_text("".join(f"1\t{word}\t{lemma}\tVERB\tVBD\t_\t_\t_\t_\t_\n\n" for word, lemma in rows))
+    tags = {(word, "VBD"): 5 for word in ("drained", "loved", "zzed", "walked", "rare")}
+    tags.update({("drain", "VB"): 9, ("love", "VBP"): 9, ("walk", "VB"): 9, ("loved", "NN"): 1})
+    assert lemmas.find_lemmas(tags, path) == {("drained", "VERB"): "drain", ("loved", "VERB"): "love"}
+
+
+def test_nouns_take_the_place_of_verbs(build_model, tmp_path):
+    import text
+
+    source = tmp_path / "to_verb.txt.xz"
+    text.write_lines(source, ["I want to eat it.", "To eat is fun.", "He went to school.", "To eat or to eat?"])
+    tags = {("eat", "VB"): 5, ("fish", "VB"): 3, ("fish", "NN"): 90, ("school", "NN"): 9, ("dog", "NN"): 9}
+    files = text.substitute(tags, source, tmp_path)
+    assert sorted(text.read_lines(files["substituted"])) == ["I want to fish it.", "To fish is fun."]

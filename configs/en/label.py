@@ -1,6 +1,6 @@
-"""Label raw text with a teacher, in shards that are not made again.
+"""Label text with a teacher, in shards that are not made again.
 
-Raw text is files named *.txt.xz with a paragraph a line. Lines that share eight running words with a treebank are left
+Lines that share eight running words with a treebank are left
 out. A shard is a Parquet file of some 50,000 tokens, with the three likeliest labels of each; see
 spacy_lstm_tagger/formats/parquet.py.
 
@@ -10,20 +10,20 @@ depends on no sentence boundaries. The teacher reads whole sentences of both, so
 
 import heapq
 import itertools
-import lzma
 import random
 import re
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Sequence, Set, Tuple
+from typing import Dict, Iterable, Iterator, List, Mapping, Sequence, Set, Tuple
 
 import numpy
 import pyarrow
 import spacy
 import torch
-from pyarrow.parquet import write_table
+from pyarrow.parquet import read_table, write_table
 from teacher import JOINED_WORDS, LAYERS, load
+from text import CHOSEN, SHARE, SHARES, read_lines
 from torch import nn
 
 from spacy_lstm_tagger.formats.parquet import SOFT
@@ -46,55 +46,23 @@ MIN_FIRST_PIECE = 16
 DOCUMENT_WORDS = 40
 OVERLAP = 8
 
-# Sources take turns, by these shares of the text.
-SHARE = 0.2
-SHARES = {
-    **dict.fromkeys(["short", "to_verb"], 1.5),
-    **dict.fromkeys(["wikipedia", "standardebooks"], 2.0),
-    **dict.fromkeys(["airbnb_reviews", "changelog", "enron_mail", "newsgroups20"], 1.5),
-    **dict.fromkeys(["questions", "stackexchange_qa", "tatoeba"], 1.5),
-    **dict.fromkeys(["clinical_dialogue", "common_voice_sentences", "court_opinions", "news_misc", "openstax"], 1.0),
-    **dict.fromkeys(["personal_blogs", "plays_diary", "recipes", "recipes2", "self_dialogue", "sms"], 1.0),
-    **dict.fromkeys(["topical_chat", "us_presidents", "wiki_se_requests"], 1.0),
-    **dict.fromkeys(["irc_ubuntu", "medquad", "openstax_health", "openstax_us_history", "plos_articles"], 0.7),
-    **dict.fromkeys(["dstc8_sgd", "irc_duraspace", "un_debates"], 0.5),
-    **dict.fromkeys(["acl_abstracts", "digitalgov", "privacyguides", "taskmaster"], 0.4),
-}
-
-# Sentences that are chosen from all of the text, since taggers are often wrong in them: with few words, and with `to`
-# before another word. Sentences with the same last word, first two words, or word after `to`, may be so many.
-SHORT, TO_VERB = "short", "to_verb"
-SHORT_WORDS = 6
-TO_VERB_WORDS = 30
-TIMES = 10
-SENTENCE = re.compile(r"""\S.*?(?:[.!?\u2026]+["'\u201d\u2019)\]]*(?=\s|$)|$)""")
-SHORT_SENTENCE = re.compile(r"[A-Z][^\W\d_]*,?(?: [^\W\d_]+(?:['\u2019-][^\W\d_]+)*,?)+[.!?]")
-ABBREVIATION = re.compile(r"\b([A-Z]|Co|Corp|Dr|Gen|Inc|Jr|Lt|Mrs?|Ms|Mt|No|Prof|Rev|Sr|St|etc|[aep]\.[gm]|i\.e|vs)\.$")
-WORD_AFTER_TO = re.compile(r"\bto ([a-z]{2,})\b")
-SUFFIX = ".txt.xz"
-
 Document = List[str]
 NGram = Tuple[str, ...]
 
 
 def label(
-    teacher: Path, raw_text: Path, output: Path, train_path: Path, held_out: Sequence[Path], n_words: int
+    teacher: Path, files: Mapping[str, Path], output: Path, train_path: Path, held_out: Sequence[Path], n_words: int
 ) -> None:
     """Label text, the most useful first.
 
     teacher (Path): The directory that `teacher.train` wrote.
-    raw_text (Path): The directory of the text.
+    files (Mapping[str, Path]): The file of each source of text, from `text.find_text`.
     output (Path): The directory of the shards.
     train_path (Path): The treebank that the teacher was tuned on, for the labels that occur together.
     held_out (Sequence[Path]): Treebanks whose sentences must not be in the text.
     n_words (int): How much is labelled.
     """
     output.mkdir(parents=True, exist_ok=True)
-    files = {path.name[: -len(SUFFIX)]: path for path in sorted(raw_text.glob("*" + SUFFIX))}
-    for source in (SHORT, TO_VERB):
-        files[source] = output / (source + SUFFIX)
-    if not files[TO_VERB].exists():
-        select(files)
     ngrams = set(itertools.chain.from_iterable(map(find_ngrams, map(read_treebank_text, held_out))))
     sources = {source: make_shards(source, path, ngrams) for source, path in files.items()}
     labeller = Labeller(teacher, train_path)
@@ -113,10 +81,16 @@ def label(
             break
 
 
-def read_lines(path: Path) -> Iterator[str]:
-    with lzma.open(path, "rt", encoding="utf8") as file:
-        for line in file:
-            yield " ".join(line.split())
+def count_tags(labelled: Path) -> Dict[Tuple[str, str], int]:
+    """RETURNS (Dict[Tuple[str, str], int]): How often each word, in lower case, has each fine-grained tag in shards."""
+    counts: Dict[Tuple[str, str], int] = Counter()
+    for path in sorted(labelled.glob("*.parquet")):
+        columns = (part.combine_chunks().flatten() for part in read_table(path, columns=["words", "tag"]).columns)
+        counts.update(zip(*(column.to_pylist() for column in columns)))
+    in_lower_case: Dict[Tuple[str, str], int] = Counter()
+    for (word, tag), count in counts.items():
+        in_lower_case[word.lower(), tag] += count
+    return in_lower_case
 
 
 def read_treebank_text(path: Path) -> str:
@@ -129,39 +103,10 @@ def find_ngrams(text: str) -> Iterator[NGram]:
     return zip(*(words[i:] for i in range(OVERLAP)))
 
 
-def select(files: Dict[str, Path]) -> None:
-    """Choose sentences of all text, as many of each kind as may be, from the sources with the largest shares first."""
-    chosen: Dict[str, Dict[str, str]] = {SHORT: {}, TO_VERB: {}}
-    times: Dict[Tuple[str, ...], int] = Counter()
-
-    def choose(kind: str, sentence: str, *keys: Tuple[str, ...]) -> None:
-        if sentence.lower() not in chosen[kind] and all(times[key] < TIMES for key in keys):
-            chosen[kind][sentence.lower()] = sentence
-            for key in keys:
-                times[key] += 1
-
-    raw = [source for source in files if source not in chosen]
-    for source in sorted(raw, key=lambda source: -SHARES.get(source, SHARE)):
-        for sentence in itertools.chain.from_iterable(map(SENTENCE.findall, read_lines(files[source]))):
-            if ABBREVIATION.search(sentence):
-                continue
-            n_words = sentence.count(" ") + 1
-            if 2 <= n_words <= SHORT_WORDS and SHORT_SENTENCE.fullmatch(sentence):
-                words = sentence[:-1].lower().split()
-                choose(SHORT, sentence, (SHORT, "last", words[-1]), (SHORT, "first", *words[:2]))
-            if n_words <= TO_VERB_WORDS:
-                for word in WORD_AFTER_TO.findall(sentence):
-                    choose(TO_VERB, sentence, (TO_VERB, word))
-    for kind, sentences in chosen.items():
-        with lzma.open(files[kind].with_suffix(".unfinished"), "wt", encoding="utf8") as file:
-            file.writelines(sentence + "\n" for sentence in sentences.values())
-        files[kind].with_suffix(".unfinished").replace(files[kind])
-
-
 def make_shards(source: str, path: Path, held_out: Set[NGram]) -> Iterator[List[Document]]:
     """Yield a source's documents, in any order, in parts of like size."""
     lines = [line for line in read_lines(path) if held_out.isdisjoint(find_ngrams(line))]
-    if source in (SHORT, TO_VERB):
+    if source in CHOSEN:
         random.Random(SEED).shuffle(lines)
     documents = list(make_documents(lines))
     random.Random(SEED).shuffle(documents)
