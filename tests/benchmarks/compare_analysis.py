@@ -1,0 +1,106 @@
+"""Train and measure this package's configs, and spaCy's four components for the same analysis, in one run.
+
+    python tests/benchmarks/compare_analysis.py TREEBANK [--configs fast accurate] [--seeds 0 1 2] [--work DIR]
+        [--max-steps N]
+
+TREEBANK is a directory with files named *-train.conllu and *-dev.conllu. `spacy` is what `spacy init config -o
+efficiency` makes of `tagger`, `morphologizer`, `trainable_lemmatizer` and `senter`, with one tok2vec; each config is
+trained with all heads and with those for tags alone ("tags"). All learn from the same sentences and documents, by
+`spacy train` on one thread; a pipeline that is in DIR already is not trained again.
+
+Accuracies are on the treebank's words and sentences, F-scores on its text in documents, as `measure_analysis.py` has
+them, in percent, means over the seeds. Times and sizes are those of the first seed's pipelines: seconds for all dev
+words, to spaCy's, taken in turns on one core.
+"""
+
+import argparse
+import statistics
+from pathlib import Path
+
+import spacy
+import torch
+from compare_with_spacy import SPACY, find, measure_speeds, percent, train
+from measure_analysis import COLUMNS, measure
+from spacy.cli.init_config import init_config
+from spacy.vocab import Vocab
+from thinc.api import Config
+from wasabi import table
+
+from spacy_lstm_tagger.commands.evaluate import WORDS_OF_DOCUMENT
+from spacy_lstm_tagger.formats.treebank import read_docs
+from spacy_lstm_tagger.pipeline.gold_labels import collect_annotations, collect_labels
+from spacy_lstm_tagger.shipped import find_config
+
+TAGS = ("tag", "pos", "morph")
+READER = "spacy-lstm-tagger.Treebank.v1"
+WORDS_IN_TRAINING = 100
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("treebank", type=Path)
+    parser.add_argument("--configs", nargs="+", default=["fast", "accurate"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--work", type=Path, default=Path("benchmark"))
+    parser.add_argument("--max-steps", type=int, help="train for so many steps alone, to try the script")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    paths = {part: find(options.treebank, part) for part in ("train", "dev")}
+    lang = paths["train"].name.split("_")[0]
+    configs = {SPACY: make_peer(lang, paths["train"])}
+    for name in options.configs:
+        for heads in (None, TAGS):
+            configs[f"{name}, tags" if heads else name] = make_config(name, heads)
+    options.work.mkdir(parents=True, exist_ok=True)
+    outputs = {name: [options.work / f"{name.replace(', ', '-')}-{seed}" for seed in options.seeds] for name in configs}
+    for i, seed in enumerate(options.seeds):
+        for name, config in configs.items():
+            path = options.work / f"{name.replace(', ', '-')}.cfg"
+            config.to_disk(path)
+            train(path, outputs[name][i], paths, lang, seed, options.max_steps)
+
+    pipelines = {name: [spacy.load(path / "model-best") for path in of_name] for name, of_name in outputs.items()}
+    dev = list(read_docs(paths["dev"], Vocab()))
+    speeds = measure_speeds({name: trained[0] for name, trained in pipelines.items()}, dev, repeat=2)
+    rows = []
+    for name, trained in pipelines.items():
+        measured = [measure(nlp, paths["dev"]) for nlp in trained]
+        on_words = [mean([scores[f"{layer}_acc"] for scores, _ in measured]) for layer in (*TAGS, "lemma")]
+        on_text = [mean([raw[column].fscore if column in raw else None for _, raw in measured]) for column in COLUMNS]
+        ratio = statistics.median(own / peer for own, peer in zip(speeds[name], speeds[SPACY]))
+        size = sum(path.stat().st_size for path in (outputs[name][0] / "model-best").rglob("*") if path.is_file())
+        rows.append([name, *map(percent, (*on_words, *on_text)), f"{ratio:.2f}", f"{size / 1e6:.1f}"])
+    header = ["", "XPOS", "UPOS", "FEATS", "lemma", *(f"text: {name}" for name in COLUMNS.values()), "speed", "MB"]
+    print(f"\n{options.treebank.name}, dev, one thread, mean of seeds {options.seeds}")
+    print(table(rows, header=header, divider=True, aligns=tuple("l" + "r" * (len(header) - 1))))
+
+
+def mean(values: list[float | None]) -> float | None:
+    return None if None in values else statistics.mean(values)
+
+
+def make_peer(lang: str, train_path: Path) -> Config:
+    """spaCy's components for the layers that the treebank has, which read the same data."""
+    has_tags = "tag" in collect_labels(collect_annotations(read_docs(train_path, Vocab())), neg_prefix="!")
+    components = ["tagger"] * has_tags + ["morphologizer", "trainable_lemmatizer", "senter"]
+    config = init_config(lang=lang, pipeline=components, optimize="efficiency", silent=True)
+    if has_tags:
+        config["components"]["tagger"]["neg_prefix"] = "not-"  # spaCy stumbles over the tag "!"
+    for part, n_words in (("train", WORDS_IN_TRAINING), ("dev", WORDS_OF_DOCUMENT)):
+        config["corpora"][part] = {"@readers": READER, "path": f"${{paths.{part}}}", "documents": n_words}
+    config["corpora"]["dev"]["multiword"] = "split"
+    return config
+
+
+def make_config(name: str, heads: tuple[str, ...] | None) -> Config:
+    """One of this package's configs, with all heads or some."""
+    config = Config().from_disk(find_config(name), interpolate=False)
+    if heads:
+        config["components"]["lstm_tagger"]["heads"] = list(heads)
+    config["corpora"]["train"]["documents"] = WORDS_IN_TRAINING
+    config["corpora"]["dev"]["documents"] = WORDS_OF_DOCUMENT
+    return config
+
+
+if __name__ == "__main__":
+    main()
