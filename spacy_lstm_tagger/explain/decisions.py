@@ -8,6 +8,7 @@ from spacy.tokens import Doc
 
 from ..model.features import windows_of
 from ..pipeline.component import LSTMTaggerPipe
+from ..pipeline.lemmas import apply_tree
 from ..pipeline.loading import find_tagger
 from ..ragged import split
 
@@ -19,7 +20,7 @@ class Decisions(NamedTuple):
     words (List[str]): Its words.
     sentence (numpy.ndarray): For each word the number of its sentence, from 0. The network reads each sentence on its
         own. int64, shape (n_words,).
-    labels (Dict[str, List[str]]): The labels of each head: "tag", "pos", "morph".
+    labels (Dict[str, List[str]]): The labels of each head.
     probabilities (Dict[str, numpy.ndarray]): For each head float32, shape (n_words, n_labels).
     before (Optional[Dict[str, numpy.ndarray]]): The same before training, if it is wanted.
     """
@@ -35,9 +36,14 @@ class Decisions(NamedTuple):
     def chosen(self) -> Dict[str, List[str]]:
         """RETURNS (Dict[str, List[str]]): For each head the likeliest label of each word."""
         return {
-            head: [self.labels[head][label] for label in table.argmax(axis=1).tolist()]
+            head: [self.describe(head, word, label) for word, label in enumerate(table.argmax(axis=1).tolist())]
             for head, table in self.probabilities.items()
         }
+
+    def describe(self, head: str, word: int, label: int) -> str:
+        """RETURNS (str): A label of a word, in the place of an edit tree the lemma that it makes of the word."""
+        name = self.labels[head][label]
+        return name if head != "lemma" else apply_tree(name, self.words[word]) or "(does not fit)"
 
     @property
     def sentences(self) -> List[List[str]]:

@@ -48,6 +48,20 @@ def find_tree(form: str, lemma: str) -> str:
     return json.dumps([is_lower, _nest(trees, strings, root)], ensure_ascii=False, separators=(",", ":"))
 
 
+@lru_cache(2**12)
+def apply_tree(tree: str, form: str) -> Optional[str]:
+    """Make the lemma of a word.
+
+    tree (str): A label, as `find_tree` returns it.
+    form (str): The word.
+    RETURNS (Optional[str]): The lemma; None if the tree cannot be applied.
+    """
+    strings = StringStore([form])
+    orths = numpy.array([strings[form]], dtype="uint64")
+    (lemma,) = Lemmatizer([tree]).apply(Words(orths, orths, strings), numpy.zeros(1, dtype="int64")).tolist()
+    return strings[lemma] if lemma else None
+
+
 def collect_trees(lemmas: Mapping[Tuple[str, str, str], int], min_tree_freq: int) -> List[str]:
     """Find the edit trees of training data.
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from typing import Any, Dict, List
 
 import numpy
@@ -17,10 +18,12 @@ from spacy.tokens import Doc
 
 from spacy_lstm_tagger.annotation_layers import UPOS_IDS
 from spacy_lstm_tagger.evaluation.judgements import judge_words
+from spacy_lstm_tagger.explain import explain
 from spacy_lstm_tagger.pipeline.lemmas import (
     KnownLemmas,
     Lemmatizer,
     Words,
+    apply_tree,
     collect_known_lemmas,
     collect_trees,
     find_tree,
@@ -71,6 +74,11 @@ def test_the_tree_of_a_word_makes_its_lemma(form: str, lemma: str) -> None:
     words = as_words(strings, [form])
     (found,) = Lemmatizer([find_tree(form, lemma)]).apply(words, numpy.zeros(1, dtype="int64"))
     assert strings[found] == lemma
+
+
+def test_tree_is_applied_to_a_word() -> None:
+    assert apply_tree(find_tree("dogs", "dog"), "Cats") == "cat"
+    assert apply_tree(find_tree("dogs", "dog"), "mice") is None
 
 
 def test_word_at_the_beginning_of_a_sentence_has_the_tree_that_it_has_within() -> None:
@@ -150,6 +158,14 @@ def test_known_words_have_the_tree_that_they_always_have() -> None:
     assert lemmatize("read", "VERB")[0] == "read"
     assert len(collect_known_lemmas(lemmas, with_upos=False).keys) == 2
     assert len(collect_known_lemmas({}, with_upos=True).keys) == 0
+
+
+def test_explanation_shows_lemmas_in_the_place_of_trees(lemmatizer: Language) -> None:
+    doc = lemmatizer("She reads old books.")
+    explanation = explain(lemmatizer, doc.text)
+    assert explanation.decisions.chosen["lemma"] == [token.lemma_ for token in doc]
+    page = re.sub(r"<[^>]*>", "", explanation.to_html())
+    assert "LEMMA read" in page and "[true," not in page
 
 
 def test_words_can_be_given_their_lemmas(lemmatizer: Language, tmp_path: Any) -> None:

@@ -12,7 +12,7 @@ from ..recurrence import QUANTITIES
 from .heat_map import draw
 
 # The order in which heads are shown, the most general labels first.
-HEADS = ("pos", "tag", "morph")
+HEADS = ("pos", "tag", "morph", "lemma", "sents")
 DIRECTIONS = {"→": "rightwards", "←": "leftwards"}
 
 

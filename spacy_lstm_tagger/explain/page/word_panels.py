@@ -38,21 +38,23 @@ def find_likeliest(decisions: Decisions, word: int, head: str) -> List[Bar]:
     """RETURNS (List[Bar]): The likeliest labels of a word."""
     row = decisions.probabilities[head][word]
     likeliest = numpy.argsort(-row, kind="stable")[:N_LABELS].tolist()
-    return [Bar(decisions.labels[head][label], float(row[label]), float(row[label])) for label in likeliest]
+    return [Bar(decisions.describe(head, word, label), float(row[label]), float(row[label])) for label in likeliest]
 
 
 def sum_up(decisions: Decisions, reasons: Reasons, word: int, head: str) -> Dict[str, Any]:
     """RETURNS (Dict[str, Any]): A word's `label`, its probability (`share`), the `next` label and its probability, and
     the other words without which the probability changes most (`changes`: pairs of word and probability)."""
-    table, labels = decisions.probabilities[head][word], decisions.labels[head]
+    table = decisions.probabilities[head][word]
     first, *others = numpy.argsort(-table, kind="stable")[:2].tolist()
     without = table[first] * numpy.exp(reasons.left_out[head][:, word])
     changes = numpy.abs(without - table[first])
     order = numpy.argsort(-changes, kind="stable")[:N_REASONS].tolist()  # NaN comes last
     return {
-        "label": labels[first],
+        "label": decisions.describe(head, word, first),
         "share": table[first],
-        "next": [(labels[other], table[other]) for other in others if table[other] >= LEAST_SHARE],
+        "next": [
+            (decisions.describe(head, word, other), table[other]) for other in others if table[other] >= LEAST_SHARE
+        ],
         "changes": [(decisions.words[other], without[other]) for other in order if changes[other] >= LEAST_CHANGE],
     }
 
