@@ -3,7 +3,7 @@
 from typing import Container, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy
-from spacy.attrs import IS_SPACE, MORPH
+from spacy.attrs import IS_SPACE, MORPH, ORTH, SPACY
 from spacy.morphology import Morphology
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
@@ -71,7 +71,9 @@ def predict_labels(
             for head, (layer, of_head) in enumerate(zip(scheme.labels, logits)):
                 confidence[tokens, head] = calibrations.get(layer, Calibration()).confidence(of_head)
     if "sents" in scheme.labels:
-        _begin_docs(docs, labels[:, list(scheme.labels).index("sents")])
+        starts = labels[:, list(scheme.labels).index("sents")]
+        _keep_runs_together(docs, starts)
+        _begin_docs(docs, starts)
     columns = [[None] * len(docs) if rows is None else split(rows, map(len, docs)) for rows in (confidence, given)]
     return [Prediction(*parts) for parts in zip(split(labels, map(len, docs)), *columns)]
 
@@ -166,6 +168,13 @@ def find_given(docs: Sequence[Doc], scheme: LabelScheme, *, overwrite: bool) -> 
                 if columns.any() and rows[numpy.ix_(is_word, columns)].any(axis=1).all():
                     rows[:, columns] = 0
     return given if given.any() else None
+
+
+def _keep_runs_together(docs: Sequence[Doc], starts: numpy.ndarray) -> None:
+    """Let no sentence begin within a run such as "***" or "!!!", which tokenizers cut and treebanks do not."""
+    orths, spaces = get_attributes(docs, [ORTH, SPACY]).T
+    repeats = (orths[1:] == orths[:-1]) & (spaces[:-1] == 0)
+    starts[1:][repeats & (starts[1:] == 1)] = 0
 
 
 def _begin_docs(docs: Sequence[Doc], starts: numpy.ndarray) -> None:

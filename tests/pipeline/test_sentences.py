@@ -103,6 +103,16 @@ def test_probabilities_are_there(splitter: Language) -> None:
     assert numpy.allclose(probabilities["sents"].sum(axis=1), 1)
 
 
+def test_no_sentence_begins_within_a_run_of_one_character(monkeypatch: pytest.MonkeyPatch, splitter: Language) -> None:
+    """A tagger may never have seen such a run cut as the tokenizer cuts it."""
+    tagger = splitter.get_pipe("lstm_tagger")
+    words = ["Yes", "!", "!", "*", "*", "*", "*", "No", "No"]
+    doc = Doc(splitter.vocab, words=words, spaces=[False, False, True, False, True, False, False, True, False])
+    scored = [part._replace(labels=numpy.ones_like(part.labels)) for part in tagger._score([doc])]
+    monkeypatch.setattr(tagger, "_score", lambda docs, given: scored)
+    assert [token.i for token in tagger(doc) if token.is_sent_start] == [0, 1, 3, 5, 7, 8]
+
+
 def test_sentences_are_scored_on_raw_text(splitter: Language) -> None:
     examples = make_examples(splitter, [join(SENTENCES[:2]), SENTENCES[0]])
     for eg, starts in zip(examples, ([0, 6], [0])):
