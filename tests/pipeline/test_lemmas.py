@@ -246,6 +246,17 @@ def test_lemmas_of_a_component_from_another_pipeline(lemmatizer: Language) -> No
     lemmatizer.get_pipe("lstm_tagger").name = "lstm_tagger"
 
 
+def test_memory_does_not_grow_with_new_words(lemmatizer: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spacy_lstm_tagger.pipeline.lemmas.MOST_KEPT", 50)
+    scheme = lemmatizer.get_pipe("lstm_tagger").label_scheme
+    n_strings = len(lemmatizer.vocab.strings)
+    for i in range(100):
+        with lemmatizer.memory_zone():
+            lemmatizer(" ".join(f"word{i}x{j}s" for j in range(10)))
+    assert len(scheme.lemmatizer._lemmas) <= 50 + 10 * len(scheme.labels["lemma"])
+    assert len(lemmatizer.vocab.strings) == n_strings
+
+
 def test_lemmas_are_there_after_a_memory_zone(lemmatizer: Language) -> None:
     for _ in range(2):
         with lemmatizer.memory_zone():
