@@ -202,7 +202,7 @@ def _check_cfg(cfg: Mapping[str, Any]) -> None:
     combinations = read_combinations(cfg)
     if not all(type(number) is int for pair in combinations.items() for number in pair):
         raise ValueError("combinations of labels are no numbers")
-    if len(combinations) != len(cfg["combinations"]) or not all(count > 0 for count in combinations.values()):
+    if len(combinations) != len(cfg["combinations"]) or not all(0 < n < 2**63 for n in combinations.values()):
         raise ValueError("combinations of labels do not each have a count above 0")
     Combinations(combinations, [n for layer, n in n_labels.items() if layer in TAG_LAYERS])
     Lemmatizer(labels.get("lemma", []))

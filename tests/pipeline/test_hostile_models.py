@@ -133,7 +133,7 @@ def change_cfg(draw, path, other):
 
 def change_cfg_sealed(draw, path, other):
     cfg = srsly.read_json(path / CFG)
-    section = draw.choice(["labels", "network", "vocabulary", "combinations", ""])
+    section = draw.choice(["labels", "network", "vocabulary", "combinations", "combination_counts", ""])
     change_value(draw, cfg[section] if section else cfg)
     srsly.write_json(path / CFG, cfg)
     seal_quietly(path)
