@@ -11,7 +11,7 @@ N_STEPS = 20
 LOWEST, HIGHEST = 0.1, 10.0
 FACTORS = (1.0, 1.02, 1.04, 1.06, 0.98, 0.96)
 # The points of the map from margins to confidences, and the mistakes that each needs.
-N_POINTS, MISTAKES_PER_POINT = 8, 5
+N_POINTS, MISTAKES_PER_POINT = 12, 5
 
 
 class Calibration(NamedTuple):
