@@ -6,8 +6,8 @@
 TREEBANK is a directory with files named *-train.conllu and *-dev.conllu. Each pipeline is trained on one thread with
 `spacy train`, on gold tokens; speeds are taken in turns in one process on one core. A pipeline that is in DIR
 already is not trained again. Accuracies are means over the seeds; speed is that of the first seed's pipelines.
-The peer is what `spacy init config -o efficiency` makes; with --peers, also what `-o accuracy` makes, without vectors,
-and the first with spaCy's BiLSTM in the place of its CNN.
+The configs have heads for tags, UPOS and features alone. The peer is what `spacy init config -o efficiency` makes; with
+--peers, also what `-o accuracy` makes, without vectors, and the first with spaCy's BiLSTM in the place of its CNN.
 """
 
 import argparse
@@ -67,7 +67,8 @@ def main() -> None:
         configs[name] = options.work / f"{name}.cfg"
         peer_config(lang, paths["train"], peer).to_disk(configs[name])
     for name in options.configs:
-        configs[name] = Path(str(find_config(name)))
+        configs[name] = options.work / f"{name}.cfg"
+        tags_alone(name).to_disk(configs[name])
     outputs = {name: {seed: options.work / f"{name}-{seed}" for seed in options.seeds} for name in configs}
     for seed in options.seeds:
         for name, config in configs.items():
@@ -131,6 +132,15 @@ def peer_config(lang: str, train_path: Path, peer: str) -> Config:
         tok2vec["encode"] = {**bilstm, "width": tok2vec["encode"]["width"]}
     if has_tags:
         config["components"]["tagger"]["neg_prefix"] = "not-"  # spaCy stumbles over the tag "!"
+    return config
+
+
+def tags_alone(name: str) -> Config:
+    """One of this package's configs, with heads for what spaCy's two taggers annotate."""
+    config = Config().from_disk(find_config(name), interpolate=False)
+    config["components"]["lstm_tagger"]["heads"] = ["tag", "pos", "morph"]
+    for part in ("train", "dev"):
+        config["corpora"][part]["documents"] = 0
     return config
 
 
