@@ -234,7 +234,7 @@ def check_damaged_models(trained_path, tmp_path, n_models):
         shutil.copytree(trained_path / "lstm_tagger", path)
         mutate(draw, path, other)
         about = f"seed {seed}, {mutate.__name__}"
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             tagger.from_disk(path, exclude=["vocab"])
         except (ValueError, OSError) as error:
@@ -244,7 +244,7 @@ def check_damaged_models(trained_path, tmp_path, n_models):
         else:
             check_loaded(nlp, whole, mutate, outcomes, about)
             tagger.from_bytes(before_bytes)
-        assert time.perf_counter() - start < SECONDS, about
+        assert time.process_time() - start < SECONDS, about
         assert not (path / "executed").exists(), about
         shutil.rmtree(path)
     return outcomes
