@@ -240,6 +240,7 @@ class LSTMTaggerPipe(TrainablePipe):
         if self.model.has_dim("nO"):
             raise ValueError(Errors.E922.format(name=self.name, nO=self.model.get_dim("nO")))
         self._set_labels({**self.label_data, "tag": [*self.labels, label]})
+        self.calibrations = {}  # of other labels
         return 1
 
     def initialize(
@@ -301,21 +302,19 @@ class LSTMTaggerPipe(TrainablePipe):
                 raise ValueError(
                     f"The UPOS tag of {form!r} is {upos!r} instead of one of: {', '.join(map(repr, tags))}."
                 )
-        known, calibrations = scheme.known_lemmas or KnownLemmas.of({}), self.calibrations
+        known = scheme.known_lemmas or KnownLemmas.of({})
         self._set_labels(scheme.labels, scheme.combinations, known.with_lemmas(lemmas))
-        self.calibrations = calibrations
 
     def _add_heads(self, data: TrainingData, labels: Labels) -> None:
         added = {layer: names for layer, names in labels.items() if layer in self.cfg["heads"]}
         added = {layer: names for layer, names in added.items() if layer not in self.label_scheme.layers}
         if added:
-            labels, calibrations = {**added, **self.label_data}, self.calibrations
+            labels = {**added, **self.label_data}
             # Other combinations would leave labels of the new heads out.
             combinations = self.label_scheme.combinations
             if set(added) & set(TAG_LAYERS):
                 combinations = collect_combinations(data.annotations, labels)
             self._set_labels(labels, combinations, self.label_scheme.known_lemmas or data.collect_known_lemmas(labels))
-            self.calibrations = calibrations
             add_heads(self.model, self.label_scheme.n_labels)
 
     def _create(self, data: TrainingData, labels: Labels) -> None:
@@ -327,6 +326,7 @@ class LSTMTaggerPipe(TrainablePipe):
             raise ValueError(Errors.E143.format(name=self.name))
         combinations = collect_combinations(data.annotations, labels)
         self._set_labels(labels, combinations, data.collect_known_lemmas(labels))
+        self.calibrations = {}  # of another network
         if self.label_scheme.unmapped_tags:
             unmapped = ", ".join(self.label_scheme.unmapped_tags)
             warnings.warn(f"tag_map has no UPOS tag for {unmapped}: their tokens get 'X'.", stacklevel=3)
@@ -547,7 +547,6 @@ class LSTMTaggerPipe(TrainablePipe):
         combinations: Optional[Mapping[int, int]] = None,
         known_lemmas: Optional[KnownLemmas] = None,
     ) -> None:
-        """Set the labels; the calibrations of other labels do not apply to them."""
         self.label_scheme = LabelScheme(
             self.vocab,
             labels,
@@ -556,4 +555,3 @@ class LSTMTaggerPipe(TrainablePipe):
             tag_map=self.cfg["tag_map"],
             consistent=self.cfg["consistent_labels"],
         )
-        self.calibrations = {}
