@@ -1,8 +1,7 @@
 """Label text with a teacher, in shards that are not made again.
 
-Lines that share eight running words with a treebank are left
-out. A shard is a Parquet file of some 50,000 tokens, with the three likeliest labels of each; see
-spacy_lstm_tagger/formats/parquet.py.
+Lines that share eight running words with a treebank are left out. A shard is a Parquet file of some 50,000 tokens, with
+the three likeliest labels of each; see spacy_lstm_tagger/formats/parquet.py.
 
 Half of the documents are cut into sentences, the other half into pieces that begin and end anywhere, so that a tagger
 depends on no sentence boundaries. The teacher reads whole sentences of both, so it knows how a piece would go on.

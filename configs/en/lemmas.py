@@ -12,6 +12,7 @@ from typing import Dict, Iterator, List, Mapping, Sequence, Set, Tuple
 import numpy
 from spacy.strings import StringStore
 from spacy.vocab import Vocab
+from text import count_words
 
 from spacy_lstm_tagger.formats.treebank import read_docs
 from spacy_lstm_tagger.pipeline.lemmas import Lemmatizer, Words, find_tree
@@ -44,17 +45,12 @@ def find_lemmas(tags: Mapping[Tuple[str, str], int], train_path: Path) -> Dict[T
             in_treebank.add((token.text.lower(), token.pos_))
             if token.tag_ in BASES:
                 trees[token.tag_][find_tree(token.text, token.lemma_)] += 1
-    total: Counter[str] = Counter()
-    for (word, _), count in tags.items():
-        total[word] += count
+    total = count_words(tags)
     found: Dict[Tuple[str, str], Set[str]] = {}
     for tag, (upos, *bases) in BASES.items():
         words = [word for word in total if tags.get((word, tag), 0) >= max(MIN_COUNT, SHARE_OF_TAG * total[word])]
         words = [word for word in words if word.isalpha() and (word, upos) not in in_treebank]
-        uninflected: Counter[str] = Counter()
-        for (word, found_tag), count in tags.items():
-            if found_tag in bases:
-                uninflected[word] += count
+        uninflected = count_words({pair: count for pair, count in tags.items() if pair[1] in bases})
         for word, lemma in choose_lemmas(words, trees[tag], uninflected):
             found.setdefault((word, upos), set()).add(lemma)
     return {word: lemmas.pop() for word, lemmas in found.items() if len(lemmas) == 1}

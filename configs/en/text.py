@@ -99,9 +99,7 @@ def substitute(tags: Mapping[Tuple[str, str], int], to_verb: Path, output: Path)
     """
     path = output / (SUBSTITUTED + SUFFIX)
     if not path.exists():
-        total: Dict[str, int] = Counter()
-        for (word, _), count in tags.items():
-            total[word] += count
+        total = count_words(tags)
         as_verb = {word: count for (word, tag), count in tags.items() if tag == "VB" and re.fullmatch("[a-z]+", word)}
         verbs = {word for word, count in as_verb.items() if count >= SHARE_OF_VERBS * total[word]}
         as_noun = {word: tags.get((word, "NN"), 0) + tags.get((word, "NNP"), 0) for word in as_verb}
@@ -115,6 +113,14 @@ def substitute(tags: Mapping[Tuple[str, str], int], to_verb: Path, output: Path)
         chosen = [(word, rng.sample(frames, min(SENTENCES_PER_WORD, len(frames)))) for word in words]
         write_lines(path, (before + word + after for word, of_word in chosen for before, after in of_word))
     return {SUBSTITUTED: path}
+
+
+def count_words(tags: Mapping[Tuple[str, str], int]) -> Dict[str, int]:
+    """RETURNS (Dict[str, int]): How often each word occurs, with any tag."""
+    total: Dict[str, int] = Counter()
+    for (word, _), count in tags.items():
+        total[word] += count
+    return total
 
 
 def read_lines(path: Path) -> Iterator[str]:

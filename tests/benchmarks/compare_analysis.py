@@ -19,21 +19,15 @@ from pathlib import Path
 
 import spacy
 import torch
-from compare_with_spacy import SPACY, find, measure_speeds, percent, train
+from compare_with_spacy import SPACY, TAGS, find, mean, measure_speeds, peer_config, percent, train, with_heads
 from measure_analysis import COLUMNS, measure
-from spacy.cli.init_config import init_config
 from spacy.vocab import Vocab
 from thinc.api import Config
 from wasabi import table
 
-from spacy_lstm_tagger.commands.evaluate import WORDS_OF_DOCUMENT
+from spacy_lstm_tagger.annotation_layers import LAYERS
 from spacy_lstm_tagger.formats.treebank import read_docs
-from spacy_lstm_tagger.pipeline.gold_labels import collect_annotations, collect_labels
 from spacy_lstm_tagger.shipped import find_config
-
-TAGS = ("tag", "pos", "morph")
-READER = "spacy-lstm-tagger.Treebank.v1"
-WORDS_IN_TRAINING = 100
 
 
 def main() -> None:
@@ -49,8 +43,8 @@ def main() -> None:
     lang = paths["train"].name.split("_")[0]
     configs = {SPACY: make_peer(lang, paths["train"])}
     for name in options.configs:
-        for heads in (None, TAGS):
-            configs[f"{name}, tags" if heads else name] = make_config(name, heads)
+        configs[name] = with_heads(name, tuple(LAYERS))
+        configs[f"{name}, tags"] = with_heads(name, TAGS)
     options.work.mkdir(parents=True, exist_ok=True)
     outputs = {name: [options.work / f"{name.replace(', ', '-')}-{seed}" for seed in options.seeds] for name in configs}
     for i, seed in enumerate(options.seeds):
@@ -75,30 +69,11 @@ def main() -> None:
     print(table(rows, header=header, divider=True, aligns=tuple("l" + "r" * (len(header) - 1))))
 
 
-def mean(values: list[float | None]) -> float | None:
-    return None if None in values else statistics.mean(values)
-
-
 def make_peer(lang: str, train_path: Path) -> Config:
-    """spaCy's components for the layers that the treebank has, which read the same data."""
-    has_tags = "tag" in collect_labels(collect_annotations(read_docs(train_path, Vocab())), neg_prefix="!")
-    components = ["tagger"] * has_tags + ["morphologizer", "trainable_lemmatizer", "senter"]
-    config = init_config(lang=lang, pipeline=components, optimize="efficiency", silent=True)
-    if has_tags:
-        config["components"]["tagger"]["neg_prefix"] = "not-"  # spaCy stumbles over the tag "!"
-    for part, n_words in (("train", WORDS_IN_TRAINING), ("dev", WORDS_OF_DOCUMENT)):
-        config["corpora"][part] = {"@readers": READER, "path": f"${{paths.{part}}}", "documents": n_words}
-    config["corpora"]["dev"]["multiword"] = "split"
-    return config
-
-
-def make_config(name: str, heads: tuple[str, ...] | None) -> Config:
-    """One of this package's configs, with all heads or some."""
-    config = Config().from_disk(find_config(name), interpolate=False)
-    if heads:
-        config["components"]["lstm_tagger"]["heads"] = list(heads)
-    config["corpora"]["train"]["documents"] = WORDS_IN_TRAINING
-    config["corpora"]["dev"]["documents"] = WORDS_OF_DOCUMENT
+    """spaCy's components for the layers that the treebank has, which read the data that the configs read."""
+    config = peer_config(lang, train_path, "", ["trainable_lemmatizer", "senter"])
+    of_ours = Config().from_disk(find_config("fast"), interpolate=False)["corpora"]
+    config["corpora"] = {**of_ours, "dev": {**of_ours["dev"], "raw_text": False}}
     return config
 
 

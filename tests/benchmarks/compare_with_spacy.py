@@ -18,7 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -39,6 +39,7 @@ ROUNDS = 5
 
 SPACY = "spacy"
 PEERS = ["accuracy", "bilstm"]
+TAGS = ("tag", "pos", "morph")
 CHANGES = {"": str, "lower-cased": str.lower, "upper-cased": str.upper}
 
 
@@ -95,7 +96,7 @@ def main() -> None:
         print(table(details, header=["", "seed", *accuracy_names], divider=True, aligns=tuple("l" + "r" * 7)))
 
 
-def mean(values: tuple[float | None, ...]) -> float | None:
+def mean(values: Sequence[float | None]) -> float | None:
     return None if None in values else statistics.mean(values)
 
 
@@ -114,13 +115,14 @@ def convert(treebank: Path, work: Path, part: str) -> Path:
     return target
 
 
-def peer_config(lang: str, train_path: Path, peer: str) -> Config:
-    """Configure spaCy's taggers for the layers that the treebank has, as one of PEERS or for efficiency."""
+def peer_config(lang: str, train_path: Path, peer: str, others: Sequence[str] = ()) -> Config:
+    """Configure spaCy's taggers for the layers that the treebank has, as one of PEERS or for efficiency, and others of
+    its components."""
     docs = read_docs(train_path, spacy.vocab.Vocab())
     has_tags = "tag" in collect_labels(collect_annotations(docs), neg_prefix="!")
     config = init_config(
         lang=lang,
-        pipeline=["tagger", "morphologizer"] if has_tags else ["morphologizer"],
+        pipeline=[*(["tagger"] if has_tags else []), "morphologizer", *others],
         optimize="accuracy" if peer == "accuracy" else "efficiency",
     )
     tok2vec = config["components"]["tok2vec"]["model"]
@@ -136,11 +138,17 @@ def peer_config(lang: str, train_path: Path, peer: str) -> Config:
 
 
 def tags_alone(name: str) -> Config:
-    """One of this package's configs, with heads for what spaCy's two taggers annotate."""
-    config = Config().from_disk(find_config(name), interpolate=False)
-    config["components"]["lstm_tagger"]["heads"] = ["tag", "pos", "morph"]
+    """One of this package's configs, with heads and data for what spaCy's two taggers annotate."""
+    config = with_heads(name, TAGS)
     for part in ("train", "dev"):
         config["corpora"][part]["documents"] = 0
+    return config
+
+
+def with_heads(name: str, heads: Sequence[str]) -> Config:
+    """One of this package's configs, with some heads."""
+    config = Config().from_disk(find_config(name), interpolate=False)
+    config["components"]["lstm_tagger"]["heads"] = list(heads)
     return config
 
 
