@@ -72,7 +72,7 @@ def predict_labels(
                 confidence[tokens, head] = calibrations.get(layer, Calibration()).confidence(of_head)
     if "sents" in scheme.labels:
         starts = labels[:, list(scheme.labels).index("sents")]
-        _keep_runs_together(docs, starts)
+        _keep_attached_words_together(docs, starts)
         _begin_docs(docs, starts)
     columns = [[None] * len(docs) if rows is None else split(rows, map(len, docs)) for rows in (confidence, given)]
     return [Prediction(*parts) for parts in zip(split(labels, map(len, docs)), *columns)]
@@ -170,11 +170,16 @@ def find_given(docs: Sequence[Doc], scheme: LabelScheme, *, overwrite: bool) -> 
     return given if given.any() else None
 
 
-def _keep_runs_together(docs: Sequence[Doc], starts: numpy.ndarray) -> None:
-    """Let no sentence begin within a run such as "***" or "!!!", which tokenizers cut and treebanks do not."""
+def _keep_attached_words_together(docs: Sequence[Doc], starts: numpy.ndarray) -> None:
+    """Let no sentence begin with a token that is written without a space after a letter that has case or a digit
+    ("peut-être", "1990-91"), that repeats the one before ("***"), or that is closing punctuation."""
     orths, spaces = get_attributes(docs, [ORTH, SPACY]).T
-    repeats = (orths[1:] == orths[:-1]) & (spaces[:-1] == 0)
-    starts[1:][repeats & (starts[1:] == 1)] = 0
+    strings = docs[0].vocab.strings
+    for token in (numpy.flatnonzero((starts[1:] == 1) & (spaces[:-1] == 0)) + 1).tolist():
+        before, word = strings[int(orths[token - 1])], strings[int(orths[token])]
+        closes = spaces[token] and not before.isspace() and not any(map(str.isalnum, word))
+        if before == word or closes or before[-1].isdigit() or before[-1].lower() != before[-1].upper():
+            starts[token] = 0
 
 
 def _begin_docs(docs: Sequence[Doc], starts: numpy.ndarray) -> None:

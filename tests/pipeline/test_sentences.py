@@ -103,14 +103,27 @@ def test_probabilities_are_there(splitter: Language) -> None:
     assert numpy.allclose(probabilities["sents"].sum(axis=1), 1)
 
 
-def test_no_sentence_begins_within_a_run_of_one_character(monkeypatch: pytest.MonkeyPatch, splitter: Language) -> None:
-    """A tagger may never have seen such a run cut as the tokenizer cuts it."""
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["Yes", "!", "!", " ", "*", "*", "*", "*", " ", "No", " ", "No"], ["Yes", "*", "No", "No"]),
+        (["Celle", "-ci", " ", "(", "1990", "-1991", ")", " ", "Go"], ["Celle", "(", "1990", "Go"]),
+        (["Go", "!", '"', " ", '"', "Run", ".", "Yes", '"'], ["Go", '"', "Run", "Yes"]),
+        (["去", "他", "。", "她"], ["去", "他", "。", "她"]),
+    ],
+    ids=["runs", "words and numbers", "quotation marks", "a script without spaces"],
+)
+def test_no_sentence_begins_within_what_is_written_together(
+    monkeypatch: pytest.MonkeyPatch, splitter: Language, words: list[str], expected: list[str]
+) -> None:
+    """Even if the network finds that each token begins one: tokenizers cut what treebanks do not."""
     tagger = splitter.get_pipe("lstm_tagger")
-    words = ["Yes", "!", "!", "*", "*", "*", "*", "No", "No"]
-    doc = Doc(splitter.vocab, words=words, spaces=[False, False, True, False, True, False, False, True, False])
+    written = [word for word in words if word != " "]
+    spaces = [after == " " for word, after in zip(words, [*words[1:], ""]) if word != " "]
+    doc = Doc(splitter.vocab, words=written, spaces=spaces)
     scored = [part._replace(labels=numpy.ones_like(part.labels)) for part in tagger._score([doc])]
     monkeypatch.setattr(tagger, "_score", lambda docs, given: scored)
-    assert [token.i for token in tagger(doc) if token.is_sent_start] == [0, 1, 3, 5, 7, 8]
+    assert [token.text for token in tagger(doc) if token.is_sent_start] == expected
 
 
 def test_sentences_are_scored_on_raw_text(splitter: Language) -> None:
