@@ -12,6 +12,8 @@ The package itself offers:
 - `load_pipeline(model)`: load a pipeline that has an LSTM tagger, or the English one.
 - `replace_taggers(nlp, model)`: make a spaCy pipeline use the LSTM tagger in the place of its own taggers.
 - `set_soft_labels(doc, labels)`: give a doc the probabilities of labels, to train a small tagger with a large one.
+- `set_allowed_labels(doc, labels)`: tell of which labels a token has one, where it is not known which.
+- `set_weight(doc, weight)`: set how much the sentences of a doc count in training.
 - `explain(nlp, text)`: why the tagger labels the words of a text as it does.
 - `__version__`: the version that is installed.
 """
@@ -20,30 +22,44 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, List
 
 if TYPE_CHECKING:
+    from .allowed_labels import set_allowed_labels
     from .explain import explain
     from .pipeline.loading import load_pipeline
     from .pipeline.replace_taggers import replace_taggers
+    from .sentence_weights import set_weight
     from .soft_labels import set_soft_labels
 
     __version__: str
 
-__all__ = ["__version__", "explain", "load_pipeline", "replace_taggers", "set_soft_labels"]
+# The module of each name.
+MODULES = {
+    "explain": ".explain",
+    "load_pipeline": ".pipeline.loading",
+    "replace_taggers": ".pipeline.replace_taggers",
+    "set_allowed_labels": ".allowed_labels",
+    "set_soft_labels": ".soft_labels",
+    "set_weight": ".sentence_weights",
+}
+__all__ = [
+    "__version__",
+    "explain",
+    "load_pipeline",
+    "replace_taggers",
+    "set_allowed_labels",
+    "set_soft_labels",
+    "set_weight",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for when it is used: spaCy and torch take seconds."""
     if name == "__version__":
         return import_module("importlib.metadata").version("spacy-lstm-tagger")
-    if name == "load_pipeline":
-        return import_module(".pipeline.loading", __name__).load_pipeline
-    if name == "replace_taggers":
-        return import_module(".pipeline.replace_taggers", __name__).replace_taggers
-    if name == "set_soft_labels":
-        return import_module(".soft_labels", __name__).set_soft_labels
-    if name == "explain":
-        # The package, which can be called: Python sets the name to it whenever a module in it is imported.
-        return import_module(".explain", __name__)
-    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    if name not in MODULES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    module = import_module(MODULES[name], __name__)
+    # `explain` is a package that can be called: Python sets the name to it whenever a module in it is imported.
+    return module if name == "explain" else getattr(module, name)
 
 
 def __dir__() -> List[str]:

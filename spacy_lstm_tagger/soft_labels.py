@@ -4,6 +4,7 @@ They say more than its likeliest label: where the teacher doubts, and between wh
 Hinton et al. (2015), https://arxiv.org/abs/1503.02531
 """
 
+from itertools import chain
 from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy
@@ -91,12 +92,42 @@ def find_soft_labels(doc: Doc) -> Dict[str, SoftLabels]:
 
 
 def cut_out(span: Span) -> Doc:
-    """RETURNS (Doc): What `Span.as_doc` returns, with the soft labels of its tokens."""
-    doc = span.as_doc()
+    """RETURNS (Doc): What `Span.as_doc` returns, with the soft labels, allowed labels and weights of its tokens."""
+    doc = span.as_doc(copy_user_data=True)
+    doc.user_data.pop(KEY, None)
     part = slice(span.start, span.end)
     soft_labels = find_soft_labels(span.doc)
     keep_soft_labels(doc, {layer: SoftLabels(a, b[part], c[part]) for layer, (a, b, c) in soft_labels.items()})
     return doc
+
+
+def join(docs: Sequence[Doc]) -> Doc:
+    """RETURNS (Doc): What `Doc.from_docs` returns without further whitespace, with the soft labels of the tokens."""
+    of_docs = [find_soft_labels(doc) for doc in docs]
+    kept = [doc.user_data.pop(KEY, None) for doc in docs]  # spaCy would warn of them
+    joined: Any = Doc.from_docs(list(docs), ensure_whitespace=False)
+    for doc, labels in zip(docs, kept):
+        if labels is not None:
+            doc.user_data[KEY] = labels
+    keep_soft_labels(joined, {layer: _concatenate(docs, of_docs, layer) for layer in {*chain(*of_docs)}})
+    return joined
+
+
+def _concatenate(docs: Sequence[Doc], of_docs: Sequence[Mapping[str, SoftLabels]], layer: str) -> SoftLabels:
+    none = {len(doc): SoftLabels([], numpy.zeros((len(doc), 0), int), numpy.zeros((len(doc), 0))) for doc in docs}
+    parts = [of_doc.get(layer, none[len(doc)]) for doc, of_doc in zip(docs, of_docs)]
+    names = list(dict.fromkeys(name for part in parts for name in part.names))
+    index = {name: i for i, name in enumerate(names)}
+    shape = sum(map(len, docs)), max(part.indices.shape[1] for part in parts)
+    indices = numpy.full(shape, NO_LABEL, dtype="int32")
+    probabilities = numpy.zeros(shape, dtype="float32")
+    start = 0
+    for part in parts:
+        rows = slice(start, start + len(part.indices)), slice(part.indices.shape[1])
+        indices[rows] = numpy.array([*(index[name] for name in part.names), NO_LABEL])[part.indices]
+        probabilities[rows] = part.probabilities
+        start = rows[0].stop
+    return SoftLabels(names, indices, probabilities)
 
 
 def normalize(vocab: Vocab, layer: str, name: str) -> str:

@@ -16,7 +16,7 @@ def config(request):
 
 
 def test_there_are_configs():
-    assert {path.stem for path in CONFIGS} == {"accurate", "fast", "tutorial"}
+    assert {path.stem for path in CONFIGS} == {"accurate", "adapt", "fast", "tutorial"}
 
 
 def test_config_is_filled_and_validated(config, run_spacy, tmp_path):

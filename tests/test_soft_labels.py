@@ -13,8 +13,8 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 
 from spacy_lstm_tagger.formats.treebank import create_treebank_v1, read_docs
-from spacy_lstm_tagger.pipeline.gold_labels import SoftTargets, soft_targets
 from spacy_lstm_tagger.pipeline.loss import negative_log_likelihood
+from spacy_lstm_tagger.pipeline.targets import SoftTargets, soft_targets
 from spacy_lstm_tagger.soft_labels import cut_out, find_soft_labels, set_soft_labels
 
 NLP = spacy.blank("en")

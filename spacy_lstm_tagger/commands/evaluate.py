@@ -49,6 +49,9 @@ def evaluate_cli(
         exists=True,
     ),
     format: Optional[str] = typer.Option(None, "--format", "-f", help="Format of the sentences. Default: by content"),
+    ambiguous: bool = typer.Option(
+        False, "--ambiguous", help="'NN|VB' in DATA are two tags that a word may have; it is not scored"
+    ),
     report: Optional[Path] = typer.Option(
         None,
         "--report",
@@ -75,7 +78,7 @@ def evaluate_cli(
     """
     with clean_exit():
         baseline = {} if compare is None else read_scores(compare)
-        layers = evaluate(model, data_path, format=format, report=report, baseline=baseline)
+        layers = evaluate(model, data_path, format=format, ambiguous=ambiguous, report=report, baseline=baseline)
         print_scores(layers, baseline)
         if output is not None:
             output.parent.mkdir(parents=True, exist_ok=True)
@@ -90,6 +93,7 @@ def evaluate(
     data_path: Path,
     *,
     format: Optional[str] = None,
+    ambiguous: bool = False,
     report: Optional[Path] = None,
     baseline: Mapping[str, Any] = {},
 ) -> Dict[str, LayerScores]:
@@ -99,6 +103,7 @@ def evaluate(
     data_path (Path): Annotated sentences: a file, a directory of files, or a treebank's directory, of which the
         development part is taken.
     format (Optional[str]): The format of the sentences. None: detected from their content.
+    ambiguous (bool): Whether "NN|VB" in the data are two tags that a word may have. It is not scored then.
     report (Optional[Path]): A directory for an HTML report. It has the learning curve if the pipeline is where `train`
         wrote it.
     baseline (Mapping[str, Any]): The scores of another tagger on the same data, as `read_scores` returns them; the
@@ -116,6 +121,7 @@ def evaluate(
         raw_text=True,
         documents=WORDS_OF_DOCUMENT if finds_sentences else 0,
         gold_preproc=True,
+        ambiguous=ambiguous,
     )
     examples = list(show_progress(read(nlp), unit=" sentences"))
     on_given_words = [eg for eg in examples if not is_raw_text(eg)]

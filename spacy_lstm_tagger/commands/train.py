@@ -3,33 +3,53 @@
 import time
 from importlib.resources import as_file
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import srsly
 import typer
 from click import NoSuchOption
+from spacy import util
 from spacy.cli._util import parse_config_overrides, setup_gpu, show_validation_error
+from spacy.language import Language
 from spacy.tokens import Doc
+from spacy.training import Example
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import DIR_MODEL_BEST
 from spacy.util import load_config
-from spacy.vocab import Vocab
+from thinc.api import Config
 from thinc.compat import has_cupy_gpu, has_torch_cuda_gpu
 from wasabi import msg
 
 from ..annotation_layers import NAMES, UPOS
 from ..atomic_files import interrupted
+from ..evaluation.judgements import accuracy, evaluate_layers
 from ..evaluation.report import REPORT_FILE
-from ..formats.treebank import find_part, read_docs
-from ..pipeline.gold_labels import Labels, collect_annotations, collect_labels
-from ..shipped import find_config
+from ..formats.sentence import copy_words
+from ..formats.treebank import read_docs
+from ..pipeline.label_scheme import Labels
+from ..pipeline.loading import load_pipeline
+from ..shipped import PRETRAINED, find_config
 from ..training.checkpoint import find_checkpoint, train_with_checkpoints
-from ..training.held_out import MIN_SENTENCES, hold_out
 from ..training.settings import check_settings, find_taggers
-from .cli import clean_exit, lstm_tagger_cli, show_progress
+from .cli import clean_exit, lstm_tagger_cli
 from .evaluate import TRAINING_LOG, TRAINING_RUN, announce_report, evaluate
+from .training_corpus import read_corpus
 
 # Loggers that also write a file, from which reports draw the learning curve.
+# Of `train`, those that a tagger for raw text is trained with.
+OPTIONS_OF_FIRST = (
+    "dev_path",
+    "lang",
+    "config",
+    "format",
+    "gpu_id",
+    "seed",
+    "resume",
+    "force",
+    "ambiguous",
+    "overrides",
+)
+SHOWN = ("pos", "tag", "morph", "lemma")
 LOGGERS_WITH_FILE = ("spacy.ConsoleLogger.v2", "spacy.ConsoleLogger.v3", "spacy-lstm-tagger.ProbabilityLogger.v1")
 
 
@@ -44,12 +64,37 @@ def train_cli(
         None, "--dev", help="Annotated sentences to choose the best model by. Default: a tenth of TRAIN", exists=True
     ),
     lang: Optional[str] = typer.Option(None, "--lang", "-l", help="Language code. Default: the config's"),
-    config: str = typer.Option("fast", "--config", "-c", help="fast, accurate, tutorial, or the path of a config"),
+    config: Optional[str] = typer.Option(
+        None,
+        "--config",
+        "-c",
+        help="fast, accurate, adapt, tutorial, or the path of a config. Default: fast; adapt with --base",
+    ),
     format: Optional[str] = typer.Option(None, "--format", "-f", help="Format of the sentences. Default: by content"),
     gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
     seed: int = typer.Option(0, "--seed", help="Random seed"),
     resume: bool = typer.Option(False, "--resume", help="Continue an interrupted training from its checkpoint"),
     force: bool = typer.Option(False, "--force", help="Replace a trained pipeline that is in OUTPUT"),
+    ambiguous: bool = typer.Option(
+        False, "--ambiguous", help="'NN|VB' in the data are two tags that a word may have, '!NOUN' one that it has not"
+    ),
+    base: Optional[str] = typer.Option(
+        None, "--base", metavar="DIR|en", help="Go on from a trained tagger, which keeps what it has learned"
+    ),
+    rehearse: Optional[Path] = typer.Option(
+        None,
+        "--rehearse",
+        metavar="FILE",
+        help="Text, raw or annotated, that the tagger of --base labels and learns beside TRAIN, so as not to forget",
+        exists=True,
+    ),
+    raw: Optional[Path] = typer.Option(
+        None,
+        "--raw",
+        metavar="FILE",
+        help="Text that a first tagger, trained on TRAIN, labels for a second one to learn from",
+        exists=True,
+    ),
 ) -> None:
     """
     Train a pipeline with an LSTM tagger on annotated sentences: CoNLL-U, spaCy's .spacy, word/TAG text, two-column
@@ -69,6 +114,10 @@ def train_cli(
                 seed=seed,
                 resume=resume,
                 force=force,
+                ambiguous=ambiguous,
+                base=base,
+                rehearse=rehearse,
+                raw=raw,
                 overrides=_parse_overrides(ctx.args),
             )
         except KeyboardInterrupt as error:
@@ -81,12 +130,16 @@ def train(
     *,
     dev_path: Optional[Path] = None,
     lang: Optional[str] = None,
-    config: Union[str, Path] = "fast",
+    config: Optional[Union[str, Path]] = None,
     format: Optional[str] = None,
     gpu_id: int = -1,
     seed: int = 0,
     resume: bool = False,
     force: bool = False,
+    ambiguous: bool = False,
+    base: Optional[str] = None,
+    rehearse: Optional[Path] = None,
+    raw: Optional[Path] = None,
     overrides: Mapping[str, Any] = {},
 ) -> Path:
     """Train a pipeline with spaCy's training loop, print where it is and its scores, and write a report on the
@@ -98,13 +151,22 @@ def train(
     dev_path (Optional[Path]): Annotated sentences to choose the best model by. None: the treebank's, or a tenth of
         those of train_path; all of them if they are fewer than ten.
     lang (Optional[str]): Language code. None: the config's.
-    config (Union[str, Path]): The name of a config that the package ships, or the path of another.
+    config (Optional[Union[str, Path]]): The name of a config that the package ships, or the path of another. None:
+        "fast", or with a base "adapt".
     format (Optional[str]): The format of the sentences. None: detected from their content.
     gpu_id (int): Which GPU; -1 is the CPU.
     seed (int): Random seed.
     resume (bool): Whether to continue an interrupted training from its checkpoint. The other arguments must be the
         same. The final weights are those of an uninterrupted training.
     force (bool): Whether to replace a trained pipeline in output_path.
+    ambiguous (bool): Whether "NN|VB" in the data are two tags that a word may have, and "!NOUN" is a UPOS tag that it
+        does not have.
+    base (Optional[str]): Directory or package of a pipeline whose tagger to go on from, or the name of a pretrained
+        one. It keeps its labels, and gets those of the data besides. Where the data lacks a layer, it learns the
+        labels that it finds likely itself.
+    rehearse (Optional[Path]): Text, raw or annotated, that the base labels, and that is learned beside the data.
+    raw (Optional[Path]): Text that a first tagger labels, which is trained on the data alone, and that a second one
+        learns beside the data.
     overrides (Mapping[str, Any]): Settings of the config, such as {"training.dropout": 0.3}.
     RETURNS (Path): The directory of the best pipeline. Raises a ValueError, before data is read and before anything is
         written, for settings that do not exist, a GPU that is not there, and a pipeline that would be replaced.
@@ -119,6 +181,9 @@ def train(
         ['Determiner', 'Noun', 'Verb', 'Determiner', 'Noun']
     """  # noqa: RUF002 -- what spaCy's messages begin with
     best = output_path / DIR_MODEL_BEST
+    _check_options(base, rehearse, raw)
+    options = {name: value for name, value in locals().items() if name in OPTIONS_OF_FIRST}
+    config = config or ("fast" if base is None else "adapt")
     if resume:
         find_checkpoint(output_path)
     elif not force and (best.exists() or interrupted(best).exists()):
@@ -134,46 +199,77 @@ def train(
         if has_log:
             settings["training.logger.output_file"] = str(output_path / TRAINING_LOG)
         setup_gpu(gpu_id)
-        data_settings, labels = _read_data(train_path, dev_path, format, output_path / "corpus", seed)
-        settings.update(data_settings)
-        settings.update(_tag_map_settings(load_config(config_path, overrides=dict(overrides)), labels))
+        base_nlp = teacher = None if base is None else load_pipeline(base)
+        if raw is not None:
+            teacher = _train_first(train_path, output_path / "first", **options)
+        corpus = read_corpus(
+            train_path,
+            dev_path,
+            output_path / "corpus",
+            format=format,
+            ambiguous=ambiguous,
+            seed=seed,
+            teacher=teacher,
+            unlabelled=rehearse if raw is None else raw,
+            fill=base is not None,
+        )
+        settings.update(corpus.settings)
+        if base_nlp is None:
+            settings.update(_tag_map_settings(load_config(config_path, overrides=dict(overrides)), corpus.labels))
+        else:
+            settings["nlp.lang"] = lang or base_nlp.lang
         settings.update(overrides)
         with show_validation_error(config_path):
             loaded_config = load_config(config_path, overrides=settings, interpolate=False)
+        _start_from(loaded_config, base)
         msg.divider("Initializing pipeline")
         with show_validation_error(config_path, hint_fill=False):
             nlp = init_nlp(loaded_config, use_gpu=gpu_id)
     if has_log:
         (output_path / TRAINING_LOG).unlink(missing_ok=True)  # the logger does not replace it
+    n_words, seconds = _run(nlp, output_path, gpu_id, resume)
+    facts = {
+        "Config": ", ".join([str(config), f"seed {seed}", *(f"{name} = {value}" for name, value in overrides.items())]),
+        "Training data": settings["paths.train"],
+        "Training": _describe_speed(n_words, seconds, resume),
+        "Date": time.strftime("%Y-%m-%d"),
+    }
+    srsly.write_json(output_path / TRAINING_RUN, facts)
+    dev_path, dev_format = Path(settings["paths.dev"]), settings.get("corpora.dev.format")
+    _report(best, dev_path, dev_format, ambiguous)
+    if base_nlp is not None:
+        new = list(read_docs(dev_path, base_nlp.vocab, dev_format, ambiguous))
+        _print_changes(base_nlp, load_pipeline(best), {"new": new, "old": corpus.old})
+    _print_scores(best, nlp.config["training"]["score_weights"])
+    return best
+
+
+def _train_first(train_path: Path, output_path: Path, *, resume: bool, **options: Any) -> Language:
+    """Train the tagger that labels raw text. What is resumed is the training after it."""
+    best = output_path / DIR_MODEL_BEST
+    if not resume:
+        msg.divider("A first tagger, to label raw text with")
+        best = train(train_path, output_path, **options)
+        msg.divider("A second one, which learns from its labels too")
+    return load_pipeline(best)
+
+
+def _run(nlp: Language, output_path: Path, gpu_id: int, resume: bool) -> Tuple[int, float]:
+    """Train, and return the number of words and the seconds."""
     msg.divider("Training pipeline")
     start = time.perf_counter()
     try:
         n_words = train_with_checkpoints(nlp, output_path, use_gpu=gpu_id, resume=resume)
     except KeyboardInterrupt:
+        best = output_path / DIR_MODEL_BEST
         kept = f"The best pipeline so far is {best}. " if best.exists() else ""
         raise KeyboardInterrupt(f"{kept}To continue, give the same command with --resume.") from None
-    seconds = time.perf_counter() - start
-    facts = {
-        "Config": ", ".join([str(config), f"seed {seed}", *(f"{name} = {value}" for name, value in overrides.items())]),
-        "Training data": settings["paths.train"],
-        "Training": f"{n_words:,} words in {seconds:,.0f} s with evaluations, {n_words / seconds:,.0f} words a second"
-        + (", from a checkpoint on" if resume else ""),
-        "Date": time.strftime("%Y-%m-%d"),
-    }
-    srsly.write_json(output_path / TRAINING_RUN, facts)
-    _report(best, Path(settings["paths.dev"]), settings.get("corpora.dev.format"))
-    performance = srsly.read_json(best / "meta.json")["performance"]
-    names = {f"{layer}_acc": name for layer, name in NAMES.items()}
-    names.update({f"raw_{layer}_f": f"{name} on raw text" for layer, name in NAMES.items()})
-    # A layer that the training data lacks has no weight.
-    weights = nlp.config["training"]["score_weights"]
-    shown = [
-        f"{names[key]} {100 * score:.2f}"
-        for key, score in performance.items()
-        if key in names and score is not None and weights.get(key) is not None
-    ]
-    msg.good(f"The best pipeline is {best}", ", ".join(shown))
-    return best
+    return n_words, time.perf_counter() - start
+
+
+def _describe_speed(n_words: int, seconds: float, resume: bool) -> str:
+    speed = f"{n_words:,} words in {seconds:,.0f} s with evaluations, {n_words / seconds:,.0f} words a second"
+    return f"{speed}, from a checkpoint on" if resume else speed
 
 
 def _parse_overrides(arguments: List[str]) -> Dict[str, Any]:
@@ -189,48 +285,6 @@ def _device_settings(config_path: Path, gpu_id: int) -> Dict[str, str]:
     if not has_torch_cuda_gpu:
         raise ValueError(f"--gpu-id {gpu_id}: PyTorch finds no CUDA device. Use -1 to train on the CPU.")
     return {f"components.{name}.model.device": f"cuda:{gpu_id}" for name in find_taggers(load_config(config_path))}
-
-
-def _read_data(
-    train_path: Path, dev_path: Optional[Path], format: Optional[str], directory: Path, seed: int
-) -> Tuple[Dict[str, Any], Labels]:
-    """Read the data before anything is written, so that an error in it leaves nothing behind. Settings for the config
-    name its files, of which those of a part that is held out are written to `directory`."""
-    if dev_path is None and find_part(train_path, "dev") != train_path:
-        dev_path = train_path
-    train_path = find_part(train_path, "train")
-    vocab = Vocab()
-    docs, labels = _read_checked(train_path, vocab, format)
-    if dev_path is not None:
-        dev_path = find_part(dev_path, "dev")
-        _read_checked(dev_path, vocab, format)
-    elif len(docs) < MIN_SENTENCES:
-        dev_path = train_path
-        msg.warn(
-            f"{len(docs)} sentences are too few to hold some out, so the scores are those on the training data.",
-            "Name other sentences with --dev to see how well the tagger does on text that it does not know.",
-        )
-    else:
-        train_path, dev_path = hold_out(docs, directory, seed)
-        format = "spacy"
-        n_dev = sum(1 for _ in read_docs(dev_path, vocab, format))
-        msg.info(f"Holding out {n_dev:,} of {len(docs):,} sentences to choose the best model by: {dev_path}")
-    settings = {"paths.train": str(train_path), "paths.dev": str(dev_path)}
-    if format is not None:
-        settings.update({"corpora.train.format": format, "corpora.dev.format": format})
-    return settings, labels
-
-
-def _read_checked(path: Path, vocab: Vocab, format: Optional[str]) -> Tuple[List[Doc], Labels]:
-    """Read annotated sentences that have labels."""
-    docs = list(show_progress(read_docs(path, vocab, format), unit=" sentences"))
-    n_words = sum(map(len, docs))
-    labels = collect_labels(collect_annotations(docs), neg_prefix="!")
-    layers = [f"{len(names)} {NAMES[layer]}" for layer, names in labels.items()]
-    if not layers:
-        raise ValueError(f"{path} has no annotation to learn: its words have no tag, no UPOS and no FEATS.")
-    msg.info(f"{path}: {len(docs):,} sentences, {n_words:,} words, labels: {', '.join(layers)}")
-    return docs, labels
 
 
 def _tag_map_settings(config: Mapping[str, Any], labels: Labels) -> Dict[str, Any]:
@@ -249,10 +303,64 @@ def _tag_map_settings(config: Mapping[str, Any], labels: Labels) -> Dict[str, An
     return {}
 
 
-def _report(best: Path, dev_path: Path, format: Optional[str]) -> None:
+def _check_options(base: Optional[str], rehearse: Optional[Path], raw: Optional[Path]) -> None:
+    if rehearse is not None and base is None:
+        raise ValueError("Text to rehearse needs a tagger that knows it. Name one with --base.")
+    if raw is not None and base is not None:
+        raise ValueError("A tagger that goes on from --base learns raw text with --rehearse, and not with --raw.")
+
+
+def _start_from(config: Config, base: Optional[str]) -> None:
+    """Let the config's taggers be initialized with what a base has learned, and its tokenizer be the base's."""
+    if base is None:
+        return
+    for name in find_taggers(config):
+        config["initialize"].setdefault("components", {}).setdefault(name, {})["base"] = base
+    if base not in PRETRAINED:
+        config["nlp"]["tokenizer"] = util.load_model(base).config["nlp"]["tokenizer"]
+        config["initialize"]["before_init"] = {
+            "@callbacks": "spacy.copy_from_base_model.v1",
+            "tokenizer": base,
+            "vocab": None,
+        }
+
+
+def _print_changes(before: Language, after: Language, parts: Mapping[str, Sequence[Doc]]) -> None:
+    """Print accuracies on the words of new and of old data, before training and after it."""
+    rows = []
+    for part, docs in parts.items():
+        if not docs:
+            continue
+        for name, nlp in (("before", before), ("after", after)):
+            layers = evaluate_layers(nlp, [Example(copy_words(doc, nlp.vocab), doc) for doc in docs])
+            shown = [f"{100 * accuracy(layers[layer].all):.2f}" if layer in layers else "-" for layer in SHOWN]
+            rows.append([f"{part} data, {name}", *shown])
+    msg.table(
+        rows,
+        header=["", *(NAMES[layer] for layer in SHOWN)],
+        divider=True,
+        aligns=tuple("lrrrr"),
+        title="What was learned and forgotten, accuracy in percent",
+    )
+
+
+def _print_scores(best: Path, weights: Mapping[str, Any]) -> None:
+    """Print where the best pipeline is, and its scores; not those of layers that the training data lacks, which have no
+    weight."""
+    names = {f"{layer}_acc": name for layer, name in NAMES.items()}
+    names.update({f"raw_{layer}_f": f"{name} on raw text" for layer, name in NAMES.items()})
+    shown = [
+        f"{names[key]} {100 * score:.2f}"
+        for key, score in srsly.read_json(best / "meta.json")["performance"].items()
+        if key in names and score is not None and weights.get(key) is not None
+    ]
+    msg.good(f"The best pipeline is {best}", ", ".join(shown))
+
+
+def _report(best: Path, dev_path: Path, format: Optional[str], ambiguous: bool) -> None:
     """Write a report on the trained pipeline beside it. If that fails, training still succeeds, with a warning."""
     try:
-        evaluate(best, dev_path, format=format, report=best.parent)
+        evaluate(best, dev_path, format=format, ambiguous=ambiguous, report=best.parent)
         announce_report(best.parent / REPORT_FILE)
     except (ValueError, OSError) as error:
         msg.warn("There is no report.", str(error))

@@ -7,20 +7,24 @@ from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Sequenc
 
 from spacy.tokens import Doc, Token
 
+from ..allowed_labels import NOT
 from ..annotation_layers import UPOS
 from .multiword_tokens import MultiwordToken
-from .sentence import Sentence, blocks
+from .sentence import Sentence, blocks, find_alternatives
 
 COLUMNS = 10
 PARAGRAPH = re.compile(r"#\s*new(doc|par)\b")
+WEIGHT = re.compile(r"#\s*weight\s*=\s*(.*\S)")
 FEATS = re.compile(r"[^\s=|]+=[^\s=|]+(\|[^\s=|]+=[^\s=|]+)*")
 
 
-def read_conllu(text: str, file: Path) -> Iterator[Sentence]:
-    """Read CoNLL-U. A sentence has the words of its multiword tokens, and empty nodes are left out.
+def read_conllu(text: str, file: Path, ambiguous: bool = False) -> Iterator[Sentence]:
+    """Read CoNLL-U. A sentence has the words of its multiword tokens, and empty nodes are left out. A comment such as
+    "# weight = 0.2" is its weight.
 
     text (str): The file's content.
     file (Path): The file's name, for errors.
+    ambiguous (bool): Whether the column UPOS may name several tags, as `to_doc` reads them.
     YIELDS (Sentence): The sentences. Raises a ValueError that names file and line.
     """
     for block in blocks(text):
@@ -28,8 +32,13 @@ def read_conllu(text: str, file: Path) -> Iterator[Sentence]:
         labels: List[Tuple[str, str, str, str]] = []
         for number, (_, form, lemma, upos, xpos, feats, *_) in zip(words.lines, words.columns):
             place = f"{file}, line {number}"
-            if upos not in UPOS and upos != "_":
-                raise ValueError(f"{place}: {upos!r:.20} is not a UPOS tag. Use: {', '.join(UPOS)}.")
+            names = find_alternatives(upos)
+            unknown = {name.removeprefix(NOT) for name in names} if ambiguous and names else {upos}
+            if not unknown <= {*UPOS, "_"}:
+                advice = " Of several tags that a word may have, and of '!', training knows with --ambiguous."
+                raise ValueError(
+                    f"{place}: {upos!r:.20} is not a UPOS tag. Use: {', '.join(UPOS)}." + (advice if names else "")
+                )
             if feats != "_" and not FEATS.fullmatch(feats):
                 raise ValueError(f"{place}: FEATS must look like 'Case=Nom|Number=Sing' or '_', not {feats!r:.60}.")
             has_lemma = lemma != "_" or form == "_"
@@ -40,7 +49,19 @@ def read_conllu(text: str, file: Path) -> Iterator[Sentence]:
             forms = [columns[1] for columns in words.columns]
             tags, pos, morphs, lemmas = (list(column) for column in zip(*labels))
             begins_paragraph = any(PARAGRAPH.match(line) for _, line in block)
-            yield Sentence(forms, words.spaces, tags, pos, morphs, lemmas, multiword, begins_paragraph)
+            weight = _read_weight(block, file)
+            yield Sentence(forms, words.spaces, tags, pos, morphs, lemmas, multiword, begins_paragraph, weight)
+
+
+def _read_weight(block: Iterable[Tuple[int, str]], file: Path) -> float:
+    for number, line in block:
+        if match := WEIGHT.match(line):
+            if not re.fullmatch(r"\d+(\.\d*)?|\.\d+", match[1]):
+                raise ValueError(
+                    f"{file}, line {number}: a weight must be a number from 0 on, such as 0.2, not {match[1]!r:.20}."
+                )
+            return float(match[1])
+    return 1.0
 
 
 class Words(NamedTuple):

@@ -7,6 +7,8 @@ from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Set, Union
 
 from spacy.tokens import Doc
 
+from ..allowed_labels import KEY as ALLOWED_LABELS
+
 # Where a doc keeps its multiword tokens, in `Doc.user_data`: the key of an extension attribute of a span, which spaCy
 # adapts when docs are joined or cut.
 KEY = ("._.", "multiword_token")
@@ -119,7 +121,22 @@ def _merge(doc: Doc, tokens: Sequence[MultiwordToken]) -> Doc:
         sent_starts=sent_starts,
     )
     merged.has_unknown_spaces = doc.has_unknown_spaces
+    _copy_token_attributes(doc, merged, tokens)
     return merged
+
+
+def _copy_token_attributes(doc: Doc, merged: Doc, tokens: Sequence[MultiwordToken]) -> None:
+    """Copy what `user_data` has of tokens. A multiword token gets what its first word has, but the labels of that."""
+    inside = {i for token in tokens for i in range(token.start + 1, token.end)}
+    first = {doc[token.start].idx for token in tokens}
+    words = [word for word in doc if word.i not in inside]
+    new = {word.idx: token.idx for word, token in zip(words, merged)}
+    old_data: Dict[Any, Any] = doc.user_data
+    user_data: Dict[Any, Any] = merged.user_data
+    for key, value in old_data.items():
+        is_of_token = isinstance(key, tuple) and len(key) == 4 and key[3] is None and key[2] in new
+        if is_of_token and not (key[:2] == ALLOWED_LABELS and key[2] in first):
+            user_data[(*key[:2], new[key[2]], None)] = value
 
 
 def _join_features(bundles: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ A row is a sentence. Its columns, of which all but `words` may be missing or nul
 - `words`: a list of strings
 - `spaces`: a list of booleans, whether a space follows each word
 - `tag`, `pos`, `morph`: a list of strings, null for a word without a label; "_" is that of a word without features
+- `weight`: a number, how much the sentence counts in training
 - `tag_soft`, `pos_soft`, `morph_soft`: a list with a list for each word of its likeliest labels, which are structs of
   `label` and `probability`
 """
@@ -17,6 +18,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from ..annotation_layers import TAG_LAYERS
+from ..sentence_weights import set_weight
 from ..soft_labels import NO_LABEL, SoftLabels, keep_soft_labels, normalize
 from .sentence import Sentence, to_doc
 
@@ -55,6 +57,7 @@ def _read_rows(batch: Any, vocab: Vocab) -> Iterator[Doc]:
     types = {
         "words": pyarrow.list_(pyarrow.string()),
         "spaces": pyarrow.list_(pyarrow.bool_()),
+        "weight": pyarrow.float64(),
         **dict.fromkeys(TAG_LAYERS, pyarrow.list_(pyarrow.string())),
         **dict.fromkeys(SOFT.values(), pyarrow.list_(pyarrow.list_(label))),
     }
@@ -70,11 +73,14 @@ def _read_rows(batch: Any, vocab: Vocab) -> Iterator[Doc]:
         words = values["words"]
         if not words or not all(words):
             raise ValueError(f"a sentence needs words, and none of them may be empty: {words!r:.80}")
+        weight = values.pop("weight", None)
         for name, of_words in values.items():
             if of_words is not None and len(of_words) != len(words):
                 raise ValueError(f"{len(words)} words, but {len(of_words)} {name!r}")
         tags, pos, morphs = (values.get(layer) and [name or "" for name in values[layer]] for layer in TAG_LAYERS)
         doc = to_doc(Sentence(words, values.get("spaces"), tags, pos, morphs), vocab)
+        if weight is not None:
+            set_weight(doc, weight)
         keep_soft_labels(doc, {layer: labels for layer, labels in zip(soft, soft_labels) if labels is not None})
         yield doc
 

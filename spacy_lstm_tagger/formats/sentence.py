@@ -5,9 +5,13 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tu
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
+from ..allowed_labels import is_excluded, set_allowed_labels
 from ..annotation_layers import NO_FEATS
+from ..sentence_weights import set_weight
 from .multiword_tokens import MultiwordToken, keep_multiword_tokens
 
+# Between the tags that a word may have, where the annotation does not say which.
+OR = "|"
 # In `Doc.user_data`: the key of an extension attribute of the first token.
 BEGINS_PARAGRAPH = ("._.", "begins_paragraph", 0, None)
 
@@ -23,6 +27,7 @@ class Sentence(NamedTuple):
     lemmas (Optional[List[str]]): Lemmas.
     multiword_tokens (Sequence[MultiwordToken]): Tokens of the text that are several words, in their order.
     begins_paragraph (bool): Whether a paragraph, or a document, is known to begin with it.
+    weight (float): How much it counts in training.
     """
 
     words: List[str]
@@ -33,30 +38,61 @@ class Sentence(NamedTuple):
     lemmas: Optional[List[str]] = None
     multiword_tokens: Sequence[MultiwordToken] = ()
     begins_paragraph: bool = False
+    weight: float = 1.0
 
 
-def to_doc(sentence: Sentence, vocab: Vocab) -> Doc:
+def to_doc(sentence: Sentence, vocab: Vocab, ambiguous: bool = False) -> Doc:
     """Make a doc of one sentence.
 
     sentence (Sentence): The sentence.
     vocab (Vocab): The doc's vocab.
+    ambiguous (bool): Whether "NN|VB" are two tags that a word may have, and "!NOUN" a UPOS tag that it does not have.
     RETURNS (Doc): The doc.
     """
+    tags, pos = sentence.tags, sentence.pos
+    allowed = {
+        layer: list(map(find_alternatives, labels)) if labels and ambiguous else []
+        for layer, labels in (("tag", tags), ("pos", pos))
+    }
+    if pos and any(allowed["pos"]):
+        pos = ["" if names else label for label, names in zip(pos, allowed["pos"])]
     doc = Doc(
         vocab,
         words=sentence.words,
         spaces=sentence.spaces,
-        tags=sentence.tags,
-        pos=sentence.pos,
+        tags=tags,
+        pos=pos,
         lemmas=sentence.lemmas,
         morphs=None if sentence.morphs is None else ["" if feats == NO_FEATS else feats for feats in sentence.morphs],
         sent_starts=[i == 0 for i in range(len(sentence.words))],
     )
+    set_allowed_labels(doc, {layer: names for layer, names in allowed.items() if any(names)})
+    if sentence.weight != 1.0:
+        set_weight(doc, sentence.weight)
     keep_multiword_tokens(doc, sentence.multiword_tokens)
     if sentence.begins_paragraph:
         user_data: Dict[Any, Any] = doc.user_data
         user_data[BEGINS_PARAGRAPH] = True
     return doc
+
+
+def copy_words(doc: Doc, vocab: Vocab) -> Doc:
+    """Copy the words of a doc, with the spaces between them and the sentence boundaries, and no labels.
+
+    doc (Doc): The doc.
+    vocab (Vocab): The vocab of the copy.
+    RETURNS (Doc): The copy.
+    """
+    copied = Doc(vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
+    for token in doc if doc.has_annotation("SENT_START") else ():
+        copied[token.i].is_sent_start = token.is_sent_start
+    return copied
+
+
+def find_alternatives(label: str) -> List[str]:
+    """RETURNS (List[str]): The labels that an ambiguous one names; none if it is not ambiguous."""
+    names = [name for name in label.split(OR) if name]
+    return names if len(names) > 1 or is_excluded(label) else []
 
 
 def lines(text: str) -> List[str]:

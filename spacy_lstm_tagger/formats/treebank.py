@@ -3,8 +3,10 @@
 import itertools
 import json
 import re
+from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional
 
 from spacy.attrs import POS
 from spacy.errors import Errors
@@ -15,7 +17,8 @@ from spacy.util import ensure_path
 from spacy.vocab import Vocab
 
 from ..annotation_layers import UPOS_IDS
-from ..soft_labels import cut_out, find_soft_labels
+from ..sentence_weights import set_weight
+from ..soft_labels import cut_out, join
 from .conllu import read_conllu
 from .multiword_tokens import merge_as_tokenized, merge_multiword_tokens
 from .parquet import read_parquet
@@ -51,6 +54,8 @@ def create_treebank_v1(
     gold_preproc: bool = False,
     max_length: int = 0,
     limit: int = 0,
+    ambiguous: bool = False,
+    weights: Dict[str, float] = {},
     augmenter: Optional[Callable[[Language, Example], Iterable[Example]]] = None,
 ) -> Callable[[Language], Iterator[Example]]:
     """Read annotated sentences in any supported format for training. The other settings are those of `spacy.Corpus.v1`.
@@ -68,6 +73,10 @@ def create_treebank_v1(
     gold_preproc (bool): Whether to keep the file's words and sentences, instead of running the tokenizer.
     max_length (int): Longest doc, in tokens; longer ones are split into sentences. 0: no limit.
     limit (int): How many docs are read. 0: no limit.
+    ambiguous (bool): Whether "NN|VB" in text formats are two tags that a word may have, and "!NOUN" is a UPOS tag that
+        it does not have. Training takes either of them for right, and scores leave the word out.
+    weights (Dict[str, float]): How much the sentences of files count in training, by patterns of their names:
+        `{"silver*": 0.2}`. That of others is 1.
     augmenter (Optional[Callable]): Varies the examples.
     RETURNS (Callable[[Language], Iterator[Example]]): Reads the examples for a pipeline.
     """
@@ -78,7 +87,7 @@ def create_treebank_v1(
     corpus = Corpus(path, max_length=max_length, augmenter=augmenter or dont_augment)
 
     def read(nlp: Language) -> Iterator[Example]:
-        sentences = itertools.islice(read_docs(path, nlp.vocab, format), limit or None)
+        sentences = itertools.islice(read_docs(path, nlp.vocab, format, ambiguous, weights), limit or None)
         for group in _group(sentences, documents):
             for doc in group:
                 docs: Iterable[Doc] = _vary(doc, nlp, multiword, gold_preproc)
@@ -86,10 +95,10 @@ def create_treebank_v1(
                     docs = itertools.chain.from_iterable(map(_split, docs))
                 for eg in _keep_tokens(nlp, docs) if gold_preproc else corpus.make_examples(nlp, docs):
                     yield from corpus.augmenter(nlp, eg)
-            document = Doc.from_docs(group, ensure_whitespace=False) if len(group) > 1 else group[0]
+            document = join(group) if len(group) > 1 else group[0]
             if raw_text:
                 yield make_raw_example(document, nlp)
-            elif len(group) > 1:
+            elif documents and len(_split(document)) > 1:
                 for eg in _keep_tokens(nlp, _vary(document, nlp, multiword, False)):
                     yield from corpus.augmenter(nlp, eg)
 
@@ -101,9 +110,7 @@ def _group(docs: Iterable[Doc], n_words: int) -> Iterator[List[Doc]]:
     group: List[Doc] = []
     for doc in docs:
         user_data: Dict[Any, Any] = doc.user_data
-        # spaCy does not join docs with soft labels.
-        is_next = BEGINS_PARAGRAPH not in user_data and not any(map(find_soft_labels, [doc, *group[-1:]]))
-        if group and not (is_next and sum(map(len, group)) + len(doc) <= n_words):
+        if group and not (BEGINS_PARAGRAPH not in user_data and sum(map(len, group)) + len(doc) <= n_words):
             yield group
             group = []
         group.append(doc)
@@ -131,12 +138,20 @@ def _keep_tokens(nlp: Language, docs: Iterable[Doc]) -> Iterator[Example]:
         yield Example(Doc(nlp.vocab, words, spaces), doc)
 
 
-def read_docs(path: Path, vocab: Vocab, format: Optional[str] = None) -> Iterator[Doc]:
+def read_docs(
+    path: Path,
+    vocab: Vocab,
+    format: Optional[str] = None,
+    ambiguous: bool = False,
+    weights: Mapping[str, float] = {},
+) -> Iterator[Doc]:
     """Read annotated sentences.
 
     path (Path): A file, or a directory of them. Where that has .conllu files, text in other formats is not read.
     vocab (Vocab): The docs' vocab.
     format (Optional[str]): One of `FORMATS`. None: detected from the content.
+    ambiguous (bool): As for `create_treebank_v1`.
+    weights (Mapping[str, float]): As for `create_treebank_v1`.
     YIELDS (Doc): A sentence, or a doc of the file if its format is spaCy's own. Raises a ValueError that names file
         and place if the content is not in that format.
     """
@@ -152,9 +167,13 @@ def read_docs(path: Path, vocab: Vocab, format: Optional[str] = None) -> Iterato
         elif file_format == "parquet":
             docs = read_parquet(file, vocab)
         else:
-            docs = (to_doc(sentence, vocab) for sentence in FORMATS[file_format](_decode(data, file), file))
+            read = partial(read_conllu, ambiguous=ambiguous) if file_format == "conllu" else FORMATS[file_format]
+            docs = (to_doc(sentence, vocab, ambiguous) for sentence in read(_decode(data, file), file))
+        of_file = next((weight for pattern, weight in weights.items() if fnmatch(file.name, pattern)), None)
         for doc in docs:
             n_docs += 1
+            if of_file is not None:
+                set_weight(doc, of_file)
             yield doc
     if not n_docs:
         raise ValueError(f"{path} holds no annotated sentence.")

@@ -15,7 +15,7 @@ from ..network.lstm_tagger import LSTMTagger, compose, fold
 from ..network.sizes import NetworkSizes
 from .features import TaggerModel, get_settings
 from .shim import get_network, get_shim
-from .vocabulary import Vocabulary
+from .vocabulary import UNKNOWN_CHARACTER, Vocabulary
 
 
 def create_network(
@@ -42,15 +42,29 @@ def create_network(
     set_network(model, network)
 
 
-def add_heads(model: TaggerModel, n_labels: Dict[str, int]) -> None:
-    """Give the model a network that has more heads and computes the same with those that it had.
+def grow_network(model: TaggerModel, n_labels: Mapping[str, int]) -> None:
+    """Give the model a network with more heads and labels, and with rows for a vocabulary that has grown.
+
+    What it had, it computes as before. A new word, affix or character has the embedding of an unknown one. The logit of
+    a new label is the mean of those of its head's other labels, so that it is not the likeliest until it is learned.
 
     model (Model[List[Doc], List[numpy.ndarray]]): The model.
-    n_labels (Dict[str, int]): Number of labels of each head, with the new heads.
+    n_labels (Mapping[str, int]): Number of labels of each head; those that there were come first.
     """
     old = fold(get_network(model))
-    network = LSTMTagger(old.sizes._replace(n_labels=n_labels))
-    network.load_state_dict(old.state_dict(), strict=False)
+    tables = _table_sizes(model.attrs["vocabulary"], old.sizes.affix_width, old.sizes.character_width)
+    network = LSTMTagger(old.sizes._replace(n_labels=dict(n_labels), **tables))
+    weights = network.state_dict()
+    for name, tensor in old.state_dict().items():
+        added = weights[name][len(tensor) :]
+        if ".heads." in name:
+            added[:] = tensor.mean(dim=0)
+        elif name.startswith("encoder.characters."):
+            added[:] = tensor[UNKNOWN_CHARACTER]
+        elif len(added):
+            added[:] = tensor[0]
+        weights[name][: len(tensor)] = tensor
+    get_shim(model).forget_training()
     set_network(model, network)
 
 

@@ -49,6 +49,10 @@ class ModuleShim(Shim):
         self._model = module
         self.version += 1
 
+    def forget_training(self) -> None:
+        """Take a new ID, by which an optimizer that has trained the module takes it for another."""
+        self.id = Shim(None).id
+
     def finish_update(self, optimizer: Optimizer) -> None:
         """Let thinc's optimizer change the weights in place by their gradients, and clear these."""
         self.version += 1

@@ -12,6 +12,9 @@ from srsly import msgpack
 
 from .normalization import LATEST_RULES, normalize
 
+# The row of a character that is not in the table; row 0 is padding.
+UNKNOWN_CHARACTER = 1
+
 
 class WordRows(NamedTuple):
     """Words as rows of embedding tables, where row 0 is an unknown word, affix or shape.
@@ -86,7 +89,7 @@ class Vocabulary:
         }
 
     def fit(self, counts: Mapping[str, int]) -> None:
-        """Fill the tables.
+        """Fill the tables. Words, affixes and characters that are known keep their rows, and their counts grow.
 
         counts (Mapping[str, int]): How often each word occurs in the training data.
         """
@@ -101,11 +104,15 @@ class Vocabulary:
             for character in spelling:
                 characters[ord(character)] += count
         min_count = self.settings["min_count"]
-        self.word_rows = _number_by_frequency(words, 1, self.settings["min_word_count"])
-        self.word_counts = numpy.asarray([0, *(words[key] for key in self.word_rows)], dtype="uint32")
-        self.affix_rows = [_number_by_frequency(counter, 1, min_count) for counter in affixes]
+        known = dict(zip(self.word_rows, self.word_counts[1:].tolist()))
+        self.word_rows = _number_by_frequency(self.word_rows, words, 1, self.settings["min_word_count"])
+        grown = (known.get(key, 0) + words[key] for key in self.word_rows)
+        self.word_counts = numpy.asarray([0, *grown], dtype="uint32")
+        self.affix_rows = [
+            _number_by_frequency(rows, counter, 1, min_count) for rows, counter in zip(self.affix_rows, affixes)
+        ]
         if self.settings["characters"]:
-            self.character_rows = _number_by_frequency(characters, 2, min_count)
+            self.character_rows = _number_by_frequency(self.character_rows, characters, 2, min_count)
 
     def look_up(self, words: Sequence[str]) -> WordRows:
         """Find the rows of words.
@@ -122,7 +129,9 @@ class Vocabulary:
             for j, affix in enumerate(self._affixes(spelling)):
                 rows[i, 1 + j] = self.affix_rows[j].get(hash_string(affix), 0)
             if self.settings["characters"]:
-                character_rows.append([self.character_rows.get(ord(c), 1) for c in self._shorten(spelling)])
+                character_rows.append(
+                    [self.character_rows.get(ord(c), UNKNOWN_CHARACTER) for c in self._shorten(spelling)]
+                )
         characters = numpy.zeros((len(words), max(map(len, character_rows), default=0)), dtype="int64")
         for i, row in enumerate(character_rows):
             characters[i, : len(row)] = row
@@ -236,10 +245,13 @@ def build_vocabulary_v1(
     return lambda: Vocabulary(**settings)
 
 
-def _number_by_frequency(counter: Mapping[int, int], first: int, min_count: int) -> Dict[int, int]:
-    kept = [key for key, count in counter.items() if count >= min_count]
-    kept.sort(key=lambda key: (-counter[key], key))
-    return {key: row for row, key in enumerate(kept, first)}
+def _number_by_frequency(
+    known: Mapping[int, int], counter: Mapping[int, int], first: int, min_count: int
+) -> Dict[int, int]:
+    """Give rows to those that are frequent enough, after those that have one."""
+    new = [key for key, count in counter.items() if count >= min_count and key not in known]
+    new.sort(key=lambda key: (-counter[key], key))
+    return {key: row for row, key in enumerate([*known, *new], first)}
 
 
 def _pack(keys: Any, dtype: str) -> bytes:

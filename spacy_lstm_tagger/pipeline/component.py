@@ -16,19 +16,19 @@ from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer, set_dropout_rate
 
 from ..annotation_layers import LAYERS, TAG_LAYERS, UPOS
-from ..model.build_network import add_heads, create_network
+from ..model.build_network import create_network, grow_network
 from ..model.shim import get_shim
 from ..model.tagging_pass import score_tokens
 from ..model.vocabulary import Vocabulary
 from ..ragged import split
-from ..shipped import DEFAULT_MODEL, pretrained_directory
+from ..shipped import DEFAULT_MODEL, PRETRAINED, pretrained_directory
 from . import serialization, storage
 from .calibration import Calibration, fit_calibrations
 from .confidence import register_confidence
 from .conflicts import check_pipeline
 from .credits import add_credits
-from .gold_labels import check_labels, collect_annotations, gold_targets, soft_targets
-from .label_combinations import collect_combinations
+from .gold_labels import check_labels, collect_annotations
+from .label_combinations import collect_combinations, grow_combinations
 from .label_parts import find_label_parts
 from .label_scheme import Labels, LabelScheme, TagMap, read_tag_map
 from .lemmas import KnownLemmas, Words
@@ -36,7 +36,8 @@ from .loss import rehearsal_gradient, tagging_loss
 from .prediction import Prediction, Scored, find_given, predict_labels, predict_probabilities, set_predictions
 from .probabilities import likeliest
 from .scorer import drop_score_weights, lstm_tagger_score
-from .training_data import TrainingData, read_training_data
+from .targets import find_targets, gold_targets
+from .training_data import NO_DATA, TrainingData, read_training_data
 
 
 @Language.factory(
@@ -228,7 +229,8 @@ class LSTMTaggerPipe(TrainablePipe):
             register_confidence()
 
     def add_label(self, label: str) -> int:
-        """Add a fine-grained tag. Possible until the network exists.
+        """Add a fine-grained tag. What the tagger has learned stays, and the new tag is not the likeliest until it is
+        learned.
 
         label (str): The tag.
         RETURNS (int): 0 if the label is already present, otherwise 1.
@@ -237,10 +239,10 @@ class LSTMTaggerPipe(TrainablePipe):
             raise ValueError(Errors.E187)
         if label in self.labels:
             return 0
-        if self.model.has_dim("nO"):
-            raise ValueError(Errors.E922.format(name=self.name, nO=self.model.get_dim("nO")))
-        self._set_labels({**self.label_data, "tag": [*self.labels, label]})
-        self.calibrations = {}  # of other labels
+        if get_shim(self.model).has_module:
+            self._grow(NO_DATA, {"tag": [label]})
+        else:
+            self._set_labels({**self.label_data, "tag": [*self.labels, label]})
         return 1
 
     def initialize(
@@ -249,29 +251,33 @@ class LSTMTaggerPipe(TrainablePipe):
         *,
         nlp: Optional[Language] = None,
         labels: Optional[Union[Labels, Sequence[str]]] = None,
+        base: Optional[str] = None,
     ) -> None:
-        """Collect labels and vocabulary from the training data, and create a new network for them. A pretrained tagger
-        has both, and is restored.
+        """Collect labels and vocabulary from the training data, and create a network for them. A tagger that has
+        learned something keeps it: its heads, vocabulary and edit trees grow by what the data has besides.
 
         get_examples (Callable[[], Iterable[Example]]): Returns the training data; it is called more than once.
         nlp (Optional[Language]): The pipeline that the component is part of.
         labels (Optional[Union[Dict[str, List[str]], Sequence[str]]]): The labels of each head, as `init labels`
             writes them, or the fine-grained tags alone. By default they are collected from the data.
+        base (Optional[str]): Directory or package of a pipeline whose tagger to start from, or the name of a pretrained
+            one. In a config, `base` in `[initialize.components.lstm_tagger]`. The network has its sizes then. None:
+            that of the setting `pretrained`, as it was, or else the component as it is.
         """
         validate_get_examples(get_examples, "LSTMTaggerPipe.initialize")
+        base = base or self.cfg["pretrained"]
+        if base is not None:
+            self._restore(base)
         data = read_training_data(get_examples())
         found = data.collect_labels(self.cfg["neg_prefix"], self.cfg["min_tree_freq"])
-        if self.cfg["pretrained"] is not None:
-            with pretrained_directory(self.cfg["pretrained"]) as directory:
-                self.from_disk(directory, exclude=["vocab"])
-            check_labels(data.annotations, self.label_data, self.cfg["neg_prefix"])
-            self._add_heads(data, found)
+        if labels is None:
+            labels = found
+        elif not isinstance(labels, Mapping):
+            labels = {"tag": list(labels)}
+        if get_shim(self.model).has_module:
+            self._grow(data, labels)
         else:
             util.check_lexeme_norms(self.vocab, "tagger")
-            if labels is None:
-                labels = found
-            elif not isinstance(labels, Mapping):
-                labels = {"tag": list(labels)}
             self._create(data, labels)
             self.model.initialize(X=[eg.predicted for eg in islice(get_examples(), 10)])
         if found and nlp is not None:
@@ -284,7 +290,9 @@ class LSTMTaggerPipe(TrainablePipe):
         examples (Iterable[Example]): The examples, from which the new heads can then be learned.
         """
         data = read_training_data(examples)
-        self._add_heads(data, data.collect_labels(self.cfg["neg_prefix"], self.cfg["min_tree_freq"]))
+        labels = data.collect_labels(self.cfg["neg_prefix"], self.cfg["min_tree_freq"])
+        data.words.clear()
+        self._grow(data, {layer: names for layer, names in labels.items() if layer not in self.label_scheme.layers})
 
     def add_known_lemmas(self, lemmas: Mapping[Tuple[str, str], str]) -> None:
         """Give words their lemmas, whatever the network finds likely.
@@ -305,17 +313,42 @@ class LSTMTaggerPipe(TrainablePipe):
         known = scheme.known_lemmas or KnownLemmas.of({})
         self._set_labels(scheme.labels, scheme.combinations, known.with_lemmas(lemmas))
 
-    def _add_heads(self, data: TrainingData, labels: Labels) -> None:
+    def _restore(self, base: str) -> None:
+        """Take over what another tagger has learned."""
+        if base in PRETRAINED:
+            with pretrained_directory(base) as directory:
+                self.from_disk(directory, exclude=["vocab"])
+            return
+        taggers = [pipe for _, pipe in util.load_model(base).pipeline if isinstance(pipe, LSTMTaggerPipe)]
+        if not taggers:
+            raise ValueError(f"The pipeline {base} has no component of the factory 'lstm_tagger' to start from.")
+        self._load(taggers[0]._to_parts(), base)
+
+    def _grow(self, data: TrainingData, labels: Labels) -> None:
+        """Add labels and words to those that the network knows."""
+        scheme = self.label_scheme
         added = {layer: names for layer, names in labels.items() if layer in self.cfg["heads"]}
-        added = {layer: names for layer, names in added.items() if layer not in self.label_scheme.layers}
-        if added:
-            labels = {**added, **self.label_data}
-            # Other combinations would leave labels of the new heads out.
-            combinations = self.label_scheme.combinations
-            if set(added) & set(TAG_LAYERS):
-                combinations = collect_combinations(data.annotations, labels)
-            self._set_labels(labels, combinations, self.label_scheme.known_lemmas or data.collect_known_lemmas(labels))
-            add_heads(self.model, self.label_scheme.n_labels)
+        added = {layer: names for layer, names in added.items() if layer in scheme.labels or layer not in scheme.layers}
+        grown = {
+            layer: list(dict.fromkeys([*scheme.labels.get(layer, ()), *added.get(layer, ())]))
+            for layer in LAYERS
+            if layer in scheme.labels or layer in added
+        }
+        if (set(grown) - set(scheme.labels)) & set(TAG_LAYERS):
+            # Those that there were would leave labels of the new heads out.
+            combinations = collect_combinations(data.annotations, grown)
+        else:
+            n_tags = [n for layer, n in scheme.n_labels.items() if layer in TAG_LAYERS]
+            combinations = grow_combinations(scheme.combinations, n_tags, data.annotations, grown)
+        known_lemmas = data.collect_known_lemmas(grown)
+        if scheme.known_lemmas is not None:
+            known_lemmas = scheme.known_lemmas.grow(data.lemmas, "pos" in grown)
+        has_grown = {layer for layer, names in grown.items() if names != scheme.labels.get(layer)}
+        self.calibrations = {layer: kept for layer, kept in self.calibrations.items() if layer not in has_grown}
+        self._set_labels(grown, combinations, known_lemmas)
+        self.vocabulary.fit(data.words)
+        for model in filter(None, (self.model, self._rehearsal_model)):
+            grow_network(model, self.label_scheme.n_labels)
 
     def _create(self, data: TrainingData, labels: Labels) -> None:
         """Create a network for labels and words."""
@@ -414,7 +447,7 @@ class LSTMTaggerPipe(TrainablePipe):
         if scored:
             tokens = numpy.concatenate([part.tokens for part in scored])
             logits = map(numpy.concatenate, zip(*(part.logits for part in scored)))
-            targets = gold_targets(examples, self.label_scheme.labels, self.cfg["neg_prefix"])
+            targets = gold_targets(examples, self.label_scheme.labels)
             self.calibrations = fit_calibrations(
                 dict(zip(targets, logits)), {layer: of_layer[tokens] for layer, of_layer in targets.items()}
             )
@@ -452,10 +485,9 @@ class LSTMTaggerPipe(TrainablePipe):
         examples = list(examples)
         annotations = collect_annotations(eg.reference for eg in examples)
         check_labels(annotations, self.label_data, self.cfg["neg_prefix"])
-        targets = gold_targets(examples, self.label_scheme.labels, self.cfg["neg_prefix"])
-        soft = soft_targets(examples, self.label_scheme.labels)
+        targets = find_targets(examples, self.label_scheme.labels, self.cfg["neg_prefix"])
         logits = numpy.concatenate(scores)
-        loss, gradient = tagging_loss(logits, targets, soft, self.label_scheme, self.cfg["label_smoothing"])
+        loss, gradient = tagging_loss(logits, targets, self.label_scheme, self.cfg["label_smoothing"])
         if numpy.isnan(loss):
             raise ValueError(Errors.E910.format(name=self.name))
         return loss, split(gradient, map(len, scores))

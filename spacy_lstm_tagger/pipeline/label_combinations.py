@@ -108,15 +108,53 @@ def collect_combinations(annotations: Mapping[Annotation, int], labels: Mapping[
     RETURNS (Dict[int, int]): How many tokens have each combination, which is one number: `numpy.ravel_multi_index` of
         the labels' indices. Sorted. Empty if some label is in none of them: it would never be predicted.
     """
+    found = _count(annotations, labels)
+    n_labels = [len(names) for layer, names in labels.items() if layer in TAG_LAYERS]
+    if [len(set(column)) for column in zip(*found)] != n_labels:
+        return {}
+    return _encode(found, n_labels)
+
+
+def grow_combinations(
+    combinations: Mapping[int, int],
+    n_labels: Sequence[int],
+    annotations: Mapping[Annotation, int],
+    labels: Mapping[str, Sequence[str]],
+) -> Dict[int, int]:
+    """Add the combinations of further training data. New labels of which it has none in all layers may occur together
+    with whatever others do.
+
+    combinations (Mapping[int, int]): What `collect_combinations` returned. If it is empty, all are possible.
+    n_labels (Sequence[int]): Number of labels of each layer of tags that there were; the layers are still the same.
+    annotations (Mapping[Annotation, int]): As for `collect_combinations`.
+    labels (Mapping[str, Sequence[str]]): The labels of each layer, the new ones after those that there were.
+    RETURNS (Dict[int, int]): As for `collect_combinations`.
+    """
     labels = {layer: names for layer, names in labels.items() if layer in TAG_LAYERS}
-    n_labels = [len(names) for names in labels.values()]
+    if not combinations:
+        return {}
+    known = zip(*(column.tolist() for column in numpy.unravel_index(list(combinations), n_labels)))
+    found = Counter(dict(zip(known, combinations.values())))
+    found.update(_count(annotations, labels))
+    for head, (n_known, names) in enumerate(zip(n_labels, labels.values())):
+        missing = set(range(n_known, len(names))) - {combination[head] for combination in found}
+        others = {(*combination[:head], *combination[head + 1 :]) for combination in found}
+        found.update((*other[:head], label, *other[head:]) for label in missing for other in others)
+    return _encode(found, [len(names) for names in labels.values()])
+
+
+def _count(annotations: Mapping[Annotation, int], labels: Mapping[str, Sequence[str]]) -> "Counter[Tuple[int, ...]]":
+    """How many tokens have each combination of labels in all layers."""
+    labels = {layer: names for layer, names in labels.items() if layer in TAG_LAYERS}
     indices = [{name: i for i, name in enumerate(names)} for names in labels.values()]
-    found: Dict[Tuple[int, ...], int] = Counter()
+    found: Counter[Tuple[int, ...]] = Counter()
     for annotation, count in annotations.items():
         by_layer = dict(zip(TAG_LAYERS, annotation))
         combination = tuple(index.get(by_layer[layer], -1) for layer, index in zip(labels, indices))
-        if -1 not in combination:
+        if count and -1 not in combination:
             found[combination] += count
-    if [len(set(column)) for column in zip(*found)] != n_labels:
-        return {}
+    return found
+
+
+def _encode(found: Mapping[Tuple[int, ...], int], n_labels: Sequence[int]) -> Dict[int, int]:
     return {int(numpy.ravel_multi_index(combination, n_labels)): found[combination] for combination in sorted(found)}

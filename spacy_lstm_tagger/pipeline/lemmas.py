@@ -9,7 +9,7 @@ applied to its normal spelling.
 import json
 from collections import Counter
 from functools import lru_cache
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Collection, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy
 import srsly
@@ -100,7 +100,19 @@ class KnownLemmas(NamedTuple):
         """RETURNS (KnownLemmas): These words and others, of which the lemmas are given by word and UPOS tag."""
         tree_by_key = dict(zip(self.keys.tolist(), (self.trees[number] for number in self.numbers)))
         given = {(form.lower(), upos): find_tree(form, lemma) for (form, upos), lemma in lemmas.items()}
-        return self.of({**tree_by_key, **_find_keys(given)})
+        return self.of({**tree_by_key, **dict(zip(_make_keys(given), given.values()))})
+
+    def grow(self, lemmas: Mapping[Tuple[str, str, str], int], with_upos: bool) -> "KnownLemmas":
+        """RETURNS (KnownLemmas): These words and those of further training data, without those that have different
+        trees. The arguments are those of `collect_known_lemmas`."""
+        tree_by_key = dict(zip(self.keys.tolist(), (self.trees[number] for number in self.numbers)))
+        for key, trees in _find_all_trees(lemmas, with_upos).items():
+            first, *others = trees
+            if not others and tree_by_key.get(key, first) == first:
+                tree_by_key[key] = first
+            else:
+                tree_by_key.pop(key, None)
+        return self.of(tree_by_key)
 
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): The words and trees."""
@@ -136,17 +148,23 @@ def collect_known_lemmas(lemmas: Mapping[Tuple[str, str, str], int], with_upos: 
     with_upos (bool): Whether words with different tags are different words.
     RETURNS (KnownLemmas): The words.
     """
+    found = _find_all_trees(lemmas, with_upos)
+    return KnownLemmas.of({key: trees.pop() for key, trees in found.items() if len(trees) == 1})
+
+
+def _find_all_trees(lemmas: Mapping[Tuple[str, str, str], int], with_upos: bool) -> Dict[int, Set[str]]:
+    """All trees that each word has, by the word's key."""
     found: Dict[Tuple[str, str], Set[str]] = {}
     for form, upos, lemma in lemmas:
         found.setdefault((form.lower(), upos if with_upos else ""), set()).add(find_tree(form, lemma))
-    return KnownLemmas.of(_find_keys({word: trees.pop() for word, trees in found.items() if len(trees) == 1}))
+    return dict(zip(_make_keys(found), found.values()))
 
 
-def _find_keys(tree_by_word: Mapping[Tuple[str, str], str]) -> Dict[int, str]:
-    """The trees by the keys of the words, which are given in lower case with their UPOS tags."""
-    lower = numpy.array([get_string_id(form) for form, _ in tree_by_word], dtype="uint64")
-    upos = numpy.array([UPOS_IDS[name] for _, name in tree_by_word], dtype="uint64")
-    return dict(zip(make_keys(lower, upos).tolist(), tree_by_word.values()))
+def _make_keys(words: Collection[Tuple[str, str]]) -> List[int]:
+    """The keys of words, which are given in lower case with their UPOS tags."""
+    lower = numpy.array([get_string_id(form) for form, _ in words], dtype="uint64")
+    upos = numpy.array([UPOS_IDS[name] for _, name in words], dtype="uint64")
+    return make_keys(lower, upos).tolist()
 
 
 class Words(NamedTuple):

@@ -1,29 +1,24 @@
 """The losses of training, with their gradients."""
 
-from typing import Mapping, Optional, Tuple
+from typing import Optional, Tuple
 
 import numpy
 
-from .gold_labels import MISSING, SoftTargets
 from .label_scheme import LabelScheme
 from .probabilities import log_softmax, log_sum_exp, softmax
+from .targets import AllowedTargets, SoftTargets, Targets
 
 # Of heads whose loss counts less than that of tags: with 1, edit trees cost the others accuracy.
 WEIGHTS = {"lemma": 0.1}
 
 
 def tagging_loss(
-    logits: numpy.ndarray,
-    targets: Mapping[str, numpy.ndarray],
-    soft: Mapping[str, SoftTargets],
-    scheme: LabelScheme,
-    label_smoothing: float,
+    logits: numpy.ndarray, targets: Targets, scheme: LabelScheme, label_smoothing: float
 ) -> Tuple[float, numpy.ndarray]:
     """Compute the loss of all heads: summed over heads by `WEIGHTS`, averaged over the network's members and samples.
 
     logits (numpy.ndarray): The logits of heads, members and samples side by side, float32, shape (n_tokens, n_columns).
-    targets (Mapping[str, numpy.ndarray]): As `gold_labels.gold_targets` returns them.
-    soft (Mapping[str, SoftTargets]): As `gold_labels.soft_targets` returns them.
+    targets (Targets): What is known of the tokens.
     scheme (LabelScheme): The labels of the columns.
     label_smoothing (float): As for `negative_log_likelihood`.
     RETURNS (Tuple[float, numpy.ndarray]): The loss in nats, and its gradient with respect to the logits.
@@ -33,7 +28,14 @@ def tagging_loss(
     gradients = []
     for heads in members:
         for layer, head in zip(scheme.labels, heads):
-            head_loss, gradient = negative_log_likelihood(head, targets[layer], label_smoothing, soft.get(layer))
+            head_loss, gradient = negative_log_likelihood(
+                head,
+                targets.gold[layer],
+                label_smoothing,
+                soft=targets.soft.get(layer),
+                allowed=targets.allowed.get(layer),
+                weights=targets.weights,
+            )
             weight = WEIGHTS.get(layer, 1.0) / len(members)
             loss += weight * head_loss
             gradients.append(weight * gradient)
@@ -62,48 +64,56 @@ def negative_log_likelihood(
     logits: numpy.ndarray,
     targets: numpy.ndarray,
     label_smoothing: float = 0.0,
+    *,
     soft: Optional[SoftTargets] = None,
+    allowed: Optional[AllowedTargets] = None,
+    weights: Optional[numpy.ndarray] = None,
 ) -> Tuple[float, numpy.ndarray]:
-    """Compute the mean loss over the tokens whose label is known, and its gradient.
+    """Compute the mean loss over the tokens of which something is known, and its gradient.
 
-    Label smoothing: Szegedy et al. (2016), https://arxiv.org/abs/1512.00567. A label that is known to be wrong
-    costs the negative log-likelihood of any other.
+    Label smoothing: Szegedy et al. (2016), https://arxiv.org/abs/1512.00567. Allowed labels: their probabilities are
+    summed up, Jin & Ghahramani (2002), https://papers.nips.cc/paper/2234-learning-with-multiple-labels
 
     logits (numpy.ndarray): float32, shape (n_tokens, n_labels).
-    targets (numpy.ndarray): As `gold_labels.gold_targets` returns them, shape (n_tokens,).
+    targets (numpy.ndarray): As `gold_targets` returns them, shape (n_tokens,).
     label_smoothing (float): Probability that the other labels share in the target.
     soft (Optional[SoftTargets]): Targets of some tokens, in the place of those in `targets`. Their loss is the
         cross-entropy.
+    allowed (Optional[AllowedTargets]): The labels that tokens may have of which nothing else is known. Their loss is
+        the negative log-likelihood of any of them.
+    weights (Optional[numpy.ndarray]): By which each token's loss is multiplied, shape (n_tokens,).
     RETURNS (Tuple[float, numpy.ndarray]): The loss in nats, without smoothing, and its gradient with respect to the
         logits, with it.
     """
     n_labels = logits.shape[1]
     gradient = numpy.zeros_like(logits)
-    loss = 0.0
-    n_soft = 0
-    if soft is not None:
-        n_soft = len(soft.tokens)
-        scores = logits[soft.tokens]
-        gradient[soft.tokens] = softmax(scores) - soft.probabilities
-        loss -= float((log_softmax(scores) * soft.probabilities).sum())
-        targets = targets.copy()
-        targets[soft.tokens] = MISSING
-
-    right = numpy.flatnonzero(targets >= 0)
+    losses = numpy.zeros(len(logits), dtype=logits.dtype)
+    is_known = targets >= 0
+    right = numpy.flatnonzero(is_known)
     if len(right):
         labels, scores = targets[right], logits[right]
         others = label_smoothing / (n_labels - 1) if n_labels > 1 else 0.0
         gradient[right] = softmax(scores) - others
         gradient[right, labels] -= 1.0 - n_labels * others
-        loss += float((log_sum_exp(scores) - scores[numpy.arange(len(right)), labels]).sum())
+        losses[right] = log_sum_exp(scores) - scores[numpy.arange(len(right)), labels]
 
-    wrong = numpy.flatnonzero(targets < MISSING)
-    if len(wrong) and n_labels > 1:
-        scores = logits[wrong]
-        scores_of_others = scores.copy()
-        scores_of_others[numpy.arange(len(wrong)), MISSING - 1 - targets[wrong]] = -numpy.inf
-        gradient[wrong] = softmax(scores) - softmax(scores_of_others)
-        loss += float((log_sum_exp(scores) - log_sum_exp(scores_of_others)).sum())
+    if allowed is not None:
+        is_open = ~is_known[allowed.tokens]
+        tokens, is_allowed = allowed.tokens[is_open], allowed.is_allowed[is_open]
+        scores = logits[tokens]
+        of_allowed = numpy.where(is_allowed, scores, -numpy.inf)
+        gradient[tokens] = softmax(scores) - softmax(of_allowed)
+        losses[tokens] = log_sum_exp(scores) - log_sum_exp(of_allowed)
+        is_known[tokens] = True
 
-    n_known = max(1, n_soft + len(right) + len(wrong))
-    return loss / n_known, gradient / n_known
+    if soft is not None:
+        scores = logits[soft.tokens]
+        gradient[soft.tokens] = softmax(scores) - soft.probabilities
+        losses[soft.tokens] = -(log_softmax(scores) * soft.probabilities).sum(axis=1)
+        is_known[soft.tokens] = True
+
+    if weights is not None:
+        losses *= weights
+        gradient *= weights[:, None]
+    n_known = max(1, int(is_known.sum()))
+    return float(losses.sum()) / n_known, gradient / n_known

@@ -48,6 +48,9 @@ class TrainingData(NamedTuple):
         return collect_known_lemmas(self.lemmas, "pos" in labels) if "lemma" in labels else None
 
 
+NO_DATA = TrainingData(Counter(), Counter(), Counter(), False)
+
+
 def read_training_data(examples: Iterable[Example]) -> TrainingData:
     """Read all examples.
 

@@ -2,7 +2,7 @@
 
 import random
 from pathlib import Path
-from typing import Sequence, Tuple
+from typing import Iterable, List, Sequence, Tuple
 
 from spacy.tokens import Doc, DocBin
 
@@ -13,19 +13,24 @@ SHARE = 0.1
 MIN_SENTENCES = 10
 
 
-def hold_out(docs: Sequence[Doc], directory: Path, seed: int) -> Tuple[Path, Path]:
-    """Write a random tenth of the docs and the others to two files.
+def hold_out(docs: Sequence[Doc], seed: int) -> Tuple[List[Doc], List[Doc]]:
+    """Hold out a random tenth.
 
     docs (Sequence[Doc]): At least `MIN_SENTENCES` docs.
-    directory (Path): Where the files are written.
     seed (int): Random seed.
-    RETURNS (Tuple[Path, Path]): The files for training and development.
+    RETURNS (Tuple[List[Doc], List[Doc]]): The others, and the docs that are held out.
     """
     drawn = set(random.Random(seed).sample(range(len(docs)), round(SHARE * len(docs))))
-    paths = directory / "train.spacy", directory / "dev.spacy"
-    directory.mkdir(parents=True, exist_ok=True)
-    for path, held_out in zip(paths, (False, True)):
-        part = [doc for i, doc in enumerate(docs) if (i in drawn) == held_out]
-        attrs = ["ORTH", "SPACY", *LAYERS.values()]
-        DocBin(docs=part, attrs=attrs, store_user_data=True).to_disk(path)
-    return paths
+    return [doc for i, doc in enumerate(docs) if i not in drawn], [doc for i, doc in enumerate(docs) if i in drawn]
+
+
+def write_docs(docs: Iterable[Doc], path: Path) -> Path:
+    """Write docs with all that is learned from them.
+
+    docs (Iterable[Doc]): The docs.
+    path (Path): The file, which is replaced.
+    RETURNS (Path): The file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    DocBin(docs=docs, attrs=["ORTH", "SPACY", *LAYERS.values()], store_user_data=True).to_disk(path)
+    return path

@@ -265,7 +265,7 @@ def test_tags_alone_name_the_tag_map(run_spacy, tmp_path):
 def test_unknown_config_lists_those_that_ship(run_spacy, tmp_path):
     done = train(run_spacy, SAMPLE, tmp_path / "out", "--dev", SAMPLE, "--config", "quick", check=False)
     assert done.returncode == 1
-    assert "no config 'quick'. Use accurate, fast, tutorial" in done.stderr
+    assert "no config 'quick'. Use accurate, adapt, fast, tutorial" in done.stderr
 
 
 def test_unknown_option_is_a_wrong_use(run_spacy, tmp_path):

@@ -40,12 +40,18 @@ def test_tagging_between_updates_gives_what_it_gives_without_a_cache():
         numpy.testing.assert_array_equal(with_cache, without)
 
 
-def test_initializing_again_forgets_the_old_network(nlp):
+def test_loading_another_network_forgets_the_old_one(nlp, trained):
     before = probabilities(nlp)
-    nlp.initialize(lambda: make_examples(nlp))
+    nlp.from_bytes(trained.to_bytes())
     after = probabilities(nlp)
     assert not numpy.array_equal(before, after)
     numpy.testing.assert_array_equal(probabilities(make_copy(nlp)), after)
+
+
+def test_a_network_that_has_grown_is_not_the_old_one(nlp):
+    before = probabilities(nlp)
+    nlp.get_pipe("lstm_tagger").add_label("new")
+    assert len(probabilities(nlp)) > len(before)
 
 
 def make_copy(nlp):

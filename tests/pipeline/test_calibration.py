@@ -129,13 +129,16 @@ def test_calibrations_are_saved() -> None:
         assert all((own[head] == loaded[head]).all() for head in own)
 
 
-def test_new_labels_begin_without_calibrations() -> None:
+def test_heads_with_new_labels_begin_without_calibrations() -> None:
     nlp = make_pipeline(steps=5)
     tagger = nlp.get_pipe("lstm_tagger")
     examples = make_examples(nlp)
     tagger.calibrate(examples)
+    before = dict(tagger.calibrations)
     nlp.initialize(lambda: examples)
-    assert tagger.calibrations == {}
+    assert tagger.calibrations == before
+    tagger.add_label("new")
+    assert set(tagger.calibrations) == {"pos", "morph"}
 
 
 def test_calibrating_with_nothing_changes_nothing() -> None:

@@ -11,8 +11,8 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
-from spacy_lstm_tagger.pipeline.gold_labels import MISSING, gold_targets
 from spacy_lstm_tagger.pipeline.scorer import score_raw_text
+from spacy_lstm_tagger.pipeline.targets import MISSING, gold_targets
 
 from ..conftest import SENTENCES, SMALL_MODEL, make_examples, make_pipeline
 
@@ -83,7 +83,7 @@ def test_targets_are_unknown_where_they_are_not_wanted() -> None:
     several, single = make_examples(nlp, [join(SENTENCES[:2]), SENTENCES[1]])
     given, _ = make_examples(nlp, [join(SENTENCES[:2]), SENTENCES[1]])
     given.predicted[3].is_sent_start = True
-    targets = gold_targets([several, single, given], LABELS, "!")["sents"].tolist()
+    targets = gold_targets([several, single, given], LABELS)["sents"].tolist()
     assert targets == [1, 0, 0, 0, 0, 0, 1, 0, 0, *[MISSING] * 12]
 
 

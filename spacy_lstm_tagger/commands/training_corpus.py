@@ -1,0 +1,130 @@
+"""The data of a training, read and checked before anything is written."""
+
+import random
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+from wasabi import msg
+
+from ..annotation_layers import NAMES
+from ..formats.treebank import find_part, read_docs
+from ..pipeline.gold_labels import Labels, collect_annotations, collect_labels
+from ..training.held_out import MIN_SENTENCES, hold_out, write_docs
+from ..training.rehearsal import fill_in, label_docs, read_rehearsal
+from .cli import show_progress
+
+# Text that the tagger labels is at most so many times as long as the data, or has so many words.
+MOST_TIMES, MOST_WORDS = 4, 20_000
+# How much all of it counts beside the data.
+SHARE_OF_LABELLED = 1.0
+LABELLED = "labelled.spacy"
+
+
+class TrainingCorpus(NamedTuple):
+    """What a tagger is trained on.
+
+    settings (Dict[str, Any]): Settings of the config that name the files.
+    labels (Labels): The labels of the training data.
+    old (List[Doc]): Sentences that tell whether a tagger that goes on from another has forgotten something: they have
+        the labels that were right before. They are not among the training data.
+    """
+
+    settings: Dict[str, Any]
+    labels: Labels
+    old: List[Doc]
+
+
+def read_corpus(
+    train_path: Path,
+    dev_path: Optional[Path],
+    directory: Path,
+    *,
+    format: Optional[str],
+    ambiguous: bool,
+    seed: int,
+    teacher: Optional[Language] = None,
+    unlabelled: Optional[Path] = None,
+    fill: bool = False,
+) -> TrainingCorpus:
+    """Read the data before anything is written, so that an error in it leaves nothing behind.
+
+    directory (Path): Where files are written: parts that are held out, and what a tagger rehearses.
+    teacher (Optional[Language]): A pipeline that labels text.
+    unlabelled (Optional[Path]): Text that it labels, to be learned beside the training data.
+    fill (bool): Whether it fills in what the training data lacks.
+    The other arguments are those of `train`. RETURNS (TrainingCorpus): The data.
+    """
+    if dev_path is None and find_part(train_path, "dev") != train_path:
+        dev_path = train_path
+    train_path = find_part(train_path, "train")
+    vocab = Vocab() if teacher is None else teacher.vocab
+    docs, labels = _read_checked(train_path, vocab, format, ambiguous)
+    old = [] if teacher is None or unlabelled is None else _read_old(teacher, unlabelled)
+    if dev_path is not None:
+        dev_path = find_part(dev_path, "dev")
+        _read_checked(dev_path, vocab, format, ambiguous)
+    elif len(docs) < MIN_SENTENCES:
+        dev_path = train_path
+        msg.warn(
+            f"{len(docs)} sentences are too few to hold some out, so the scores are those on the training data.",
+            "Name other sentences with --dev to see how well the tagger does on text that it does not know.",
+        )
+    else:
+        n_docs = len(docs)
+        docs, held_out = hold_out(docs, seed)
+        train_path = write_docs(docs, directory / "train.spacy")
+        dev_path = write_docs(held_out, directory / "dev.spacy")
+        msg.info(f"Holding out {len(held_out):,} of {n_docs:,} sentences to choose the best model by: {dev_path}")
+    settings: Dict[str, Any] = {}
+    held_out_old: List[Doc] = []
+    if teacher is not None:
+        if fill:
+            fill_in(teacher, docs)
+        train_path = write_docs(docs, directory / "train" / "new.spacy").parent
+        (train_path / LABELLED).unlink(missing_ok=True)
+        if old:
+            rehearsed, held_out_old = hold_out(old, seed)
+            settings.update(_write_labelled(teacher, rehearsed, sum(map(len, docs)), train_path / LABELLED, seed))
+    settings.update({"paths.train": str(train_path), "paths.dev": str(dev_path)})
+    for part, path in (("train", train_path), ("dev", dev_path)):
+        if format is not None and path.suffix != ".spacy" and not path.is_dir():
+            settings[f"corpora.{part}.format"] = format
+        if ambiguous:
+            settings[f"corpora.{part}.ambiguous"] = True
+    return TrainingCorpus(settings, labels, held_out_old)
+
+
+def _write_labelled(teacher: Language, docs: List[Doc], n_new: int, path: Path, seed: int) -> Dict[str, Any]:
+    random.Random(seed).shuffle(docs)
+    limit, n_words, drawn = max(MOST_WORDS, MOST_TIMES * n_new), 0, []
+    for doc in docs:
+        drawn.append(doc)
+        n_words += len(doc)
+        if n_words >= limit:
+            break
+    write_docs(show_progress(label_docs(teacher, drawn), unit=" sentences"), path)
+    msg.info(f"{path}: {len(drawn):,} of {len(docs):,} texts, {n_words:,} words, as the tagger labels them")
+    return {"corpora.train.weights": {path.name: min(1.0, SHARE_OF_LABELLED * n_new / n_words)}}
+
+
+def _read_old(teacher: Language, path: Path) -> List[Doc]:
+    """What the tagger knows, with the labels that are right: those of annotated text, or else those that it finds."""
+    docs, are_annotated = read_rehearsal(teacher, path)
+    if len(docs) < MIN_SENTENCES:
+        raise ValueError(f"{path} has {len(docs)} texts to rehearse. It needs at least {MIN_SENTENCES}, one a line.")
+    return docs if are_annotated else list(show_progress(label_docs(teacher, docs), unit=" texts"))
+
+
+def _read_checked(path: Path, vocab: Vocab, format: Optional[str], ambiguous: bool) -> Tuple[List[Doc], Labels]:
+    """Read annotated sentences that have labels."""
+    docs = list(show_progress(read_docs(path, vocab, format, ambiguous), unit=" sentences"))
+    n_words = sum(map(len, docs))
+    labels = collect_labels(collect_annotations(docs), neg_prefix="!")
+    layers = [f"{len(names)} {NAMES[layer]}" for layer, names in labels.items()]
+    if not layers:
+        raise ValueError(f"{path} has no annotation to learn: its words have no tag, no UPOS and no FEATS.")
+    msg.info(f"{path}: {len(docs):,} sentences, {n_words:,} words, labels: {', '.join(layers)}")
+    return docs, labels
