@@ -133,6 +133,7 @@ def build_lstm_tagger_v1(
                 mixed_precision=mixed_precision,
                 device=device,
             ),
+            "word_mask": None,
             "dropout_rate": 0.0,  # under this name thinc sets it
             "fast_path": FastPath(cache_size),
         },

@@ -1,6 +1,6 @@
 """What both passes read of docs: windows of words, and the embedding rows of distinct words."""
 
-from typing import List, Optional, Sequence
+from typing import Callable, List, Optional, Sequence
 
 import numpy
 import torch
@@ -10,7 +10,7 @@ from thinc.api import Model
 
 from ..network.word_encoder import WordTypes
 from .settings import ModelSettings
-from .shim import get_network
+from .shim import get_network, get_shim
 from .windows import Windows, cut_windows
 
 # Docs in, and for each doc a row of logits for each token out.
@@ -21,6 +21,17 @@ def get_settings(model: TaggerModel) -> ModelSettings:
     """RETURNS (ModelSettings): The model's settings. Other than sizes, they can be changed at any time."""
     settings: ModelSettings = model.attrs["settings"]
     return settings
+
+
+def set_word_mask(model: TaggerModel, mask: Optional[Callable[[Sequence[str]], numpy.ndarray]]) -> None:
+    """Let something be added to the logits of words in tagging.
+
+    model (Model): The model.
+    mask (Optional[Callable[[Sequence[str]], numpy.ndarray]]): Gives it for words: float32, shape (n_words, n_labels).
+        None: nothing is added.
+    """
+    model.attrs["word_mask"] = mask
+    get_shim(model).version += 1
 
 
 def windows_of(model: TaggerModel, docs: Sequence[Doc]) -> Windows:

@@ -110,6 +110,9 @@ def _encode(model: TaggerModel, vocab: Vocab, network: TaggingNetwork, orths: nu
     words = [vocab.strings[orth] for orth in orths.tolist()]
     parts = [words[first : first + TYPES_PER_CALL] for first in range(0, len(words), TYPES_PER_CALL)]
     tables = [network.encode(look_up_types(model, vocab, part)) for part in parts]
+    if (mask := model.attrs["word_mask"]) is not None:
+        for table, part in zip(tables, parts):
+            table.scores[1:] += torch.from_numpy(mask(part)).to(table.scores.device)
     return WordTable(*(torch.cat([first, *(rows[1:] for rows in others)]) for first, *others in zip(*tables)))
 
 

@@ -4,7 +4,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy
 
-from .probabilities import highest_probability, softmax
+from .probabilities import IMPOSSIBLE, highest_probability, softmax
 
 N_STEPS = 20
 # Without bounds a head that is always right, or that only guesses, has no best temperature.
@@ -43,6 +43,8 @@ class Calibration(NamedTuple):
             share_of_second = highest_probability(_without_likeliest(logits[unsure]), self.temperature)
             lowest = 1.00001 * share_of_second / (1 + share_of_second)
             confidence[unsure] = numpy.maximum(confidence[unsure], lowest)
+        # Nothing is left for the others if none of them is possible.
+        confidence[highest[:, -2] - highest[:, -1] < IMPOSSIBLE / 2] = 1.0
         return confidence
 
     def probabilities(self, logits: numpy.ndarray) -> numpy.ndarray:

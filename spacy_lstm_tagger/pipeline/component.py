@@ -16,7 +16,9 @@ from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer, set_dropout_rate
 
 from ..annotation_layers import LAYERS, TAG_LAYERS, UPOS
+from ..formats.lexicon import read_lexicon
 from ..model.build_network import create_network, grow_network
+from ..model.features import set_word_mask
 from ..model.shim import get_shim
 from ..model.tagging_pass import score_tokens
 from ..model.vocabulary import Vocabulary
@@ -32,11 +34,12 @@ from .label_combinations import collect_combinations, grow_combinations
 from .label_parts import find_label_parts
 from .label_scheme import Labels, LabelScheme, TagMap, read_tag_map
 from .lemmas import KnownLemmas, Words
+from .lexicon import Lexicon, LexiconMask, keep_possible, learn_entries
 from .loss import rehearsal_gradient, tagging_loss
 from .prediction import Prediction, Scored, find_given, predict_labels, predict_probabilities, set_predictions
 from .probabilities import likeliest
 from .scorer import drop_score_weights, lstm_tagger_score
-from .targets import find_targets, gold_targets
+from .targets import Targets, find_targets, gold_targets
 from .training_data import NO_DATA, TrainingData, read_training_data
 
 
@@ -54,6 +57,9 @@ from .training_data import NO_DATA, TrainingData, read_training_data
         "consistent_labels": True,
         "heads": list(LAYERS),
         "min_tree_freq": 3,
+        "lexicon": None,
+        "lexicon_min_count": 0,
+        "lexicon_in_training": False,
         "store_confidence": False,
         "pretrained": None,
     },
@@ -72,6 +78,9 @@ def make_lstm_tagger(
     consistent_labels: bool,
     heads: List[str],
     min_tree_freq: int,
+    lexicon: Optional[Union[Dict[str, Any], str]],
+    lexicon_min_count: int,
+    lexicon_in_training: bool,
     store_confidence: bool,
     pretrained: Optional[str],
 ) -> "LSTMTaggerPipe":
@@ -91,6 +100,9 @@ def make_lstm_tagger(
         consistent_labels=consistent_labels,
         heads=heads,
         min_tree_freq=min_tree_freq,
+        lexicon=lexicon,
+        lexicon_min_count=lexicon_min_count,
+        lexicon_in_training=lexicon_in_training,
         store_confidence=store_confidence,
         pretrained=pretrained,
     )
@@ -125,6 +137,9 @@ class LSTMTaggerPipe(TrainablePipe):
         consistent_labels: bool = True,
         heads: Sequence[str] = tuple(LAYERS),
         min_tree_freq: int = 3,
+        lexicon: Optional[Union[Mapping[str, Any], str]] = None,
+        lexicon_min_count: int = 0,
+        lexicon_in_training: bool = False,
         store_confidence: bool = False,
         pretrained: Optional[str] = None,
     ) -> None:
@@ -147,6 +162,11 @@ class LSTMTaggerPipe(TrainablePipe):
         heads (Sequence[str]): What is learned, of what the training data has, and what is set: "tag", "pos", "morph",
             "lemma" and "sents", where sentences begin.
         min_tree_freq (int): How often an edit tree must occur in the training data to be learned.
+        lexicon (Optional[Union[Mapping[str, Any], str]]): The labels that words may have, for `set_lexicon`, or a file
+            with them. `initialize` reads it, and it is then part of the tagger.
+        lexicon_min_count (int): How often a word must occur in the training data, in any case, for the labels that it
+            has there to be the only ones that it may have. 0: no word is limited so.
+        lexicon_in_training (bool): Whether labels that a word cannot have are left out of the loss too.
         store_confidence (bool): Whether to store the labels' probabilities, as `token._.tag_confidence`,
             `token._.pos_confidence`, `token._.morph_confidence`, `token._.lemma_confidence` and
             `token._.sents_confidence`.
@@ -168,6 +188,9 @@ class LSTMTaggerPipe(TrainablePipe):
             "extend": extend,
             "heads": list(heads),
             "label_smoothing": label_smoothing,
+            "lexicon": lexicon,
+            "lexicon_in_training": lexicon_in_training,
+            "lexicon_min_count": lexicon_min_count,
             "min_tree_freq": min_tree_freq,
             "neg_prefix": neg_prefix,
             "overwrite": overwrite,
@@ -177,6 +200,7 @@ class LSTMTaggerPipe(TrainablePipe):
         if tag_map is not None and (isinstance(tag_map, Mapping) or Path(tag_map).exists()):
             self.cfg["tag_map"] = read_tag_map(tag_map)  # a trained model has its own map, the file may be gone
         self.store_confidence = store_confidence
+        self._lexicon_mask: Optional[LexiconMask] = None
         self._set_labels({})
         if pretrained is not None:
             with pretrained_directory(pretrained) as directory:
@@ -280,6 +304,9 @@ class LSTMTaggerPipe(TrainablePipe):
             util.check_lexeme_norms(self.vocab, "tagger")
             self._create(data, labels)
             self.model.initialize(X=[eg.predicted for eg in islice(get_examples(), 10)])
+        learned = learn_entries(data.tagged, self.cfg["lexicon_min_count"]) if self.cfg["lexicon_min_count"] else {}
+        if self.cfg["lexicon"] is not None or learned:
+            self.set_lexicon({**learned, **read_lexicon(self.cfg["lexicon"] or {})})
         if found and nlp is not None:
             # Layers that the training data lacks do not choose the best step.
             drop_score_weights(nlp, self.name, set(LAYERS) - (set(found) & set(self.label_scheme.layers)))
@@ -312,6 +339,34 @@ class LSTMTaggerPipe(TrainablePipe):
                 )
         known = scheme.known_lemmas or KnownLemmas.of({})
         self._set_labels(scheme.labels, scheme.combinations, known.with_lemmas(lemmas))
+
+    def set_lexicon(self, lexicon: Optional[Union[Mapping[str, Any], str, Path]]) -> None:
+        """Tell the tagger which labels words may have, and what their lemmas are. All others become impossible.
+
+            >>> from spacy_lstm_tagger import load_pipeline
+            >>> nlp = load_pipeline("en")
+            >>> nlp.get_pipe("lstm_tagger").set_lexicon({"kubectl": {"tag": ["NNP"]}, "rebase": ["NN", "VB", "VBP"]})
+            >>> [token.tag_ for token in nlp("kubectl rebase")]
+            ['NNP', 'NN']
+
+        lexicon (Optional[Union[Mapping[str, Any], str, Path]]): For each word its labels, or the file that has them,
+            see `read_lexicon`. A word in lower case stands for the word in any case. It replaces the lexicon that there
+            is; None removes it. Raises a ValueError for labels that the tagger does not have. A word that could get no
+            labels at all is chosen freely, with a warning.
+        """
+        entries = read_lexicon(lexicon) if lexicon is not None else {}
+        kept = keep_possible(entries, self.label_scheme)
+        self._use_lexicon(Lexicon.of(kept) if kept else None)
+        lemmas = {}
+        for word, of_word in entries.items():
+            tags = of_word.get("pos", UPOS) if "pos" in self.label_scheme.labels else [""]
+            lemmas.update({(word, tag): lemma for lemma in of_word.get("lemma", ()) for tag in tags})
+        if lemmas:
+            self.add_known_lemmas(lemmas)
+
+    def _use_lexicon(self, lexicon: Optional[Lexicon]) -> None:
+        self._lexicon_mask = None if lexicon is None else LexiconMask(lexicon, self.label_scheme)
+        set_word_mask(self.model, None if self._lexicon_mask is None else self._lexicon_mask.find)
 
     def _restore(self, base: str) -> None:
         """Take over what another tagger has learned."""
@@ -349,6 +404,8 @@ class LSTMTaggerPipe(TrainablePipe):
         self.vocabulary.fit(data.words)
         for model in filter(None, (self.model, self._rehearsal_model)):
             grow_network(model, self.label_scheme.n_labels)
+        if self._lexicon_mask is not None:
+            self._use_lexicon(self._lexicon_mask.lexicon)
 
     def _create(self, data: TrainingData, labels: Labels) -> None:
         """Create a network for labels and words."""
@@ -487,10 +544,22 @@ class LSTMTaggerPipe(TrainablePipe):
         check_labels(annotations, self.label_data, self.cfg["neg_prefix"])
         targets = find_targets(examples, self.label_scheme.labels, self.cfg["neg_prefix"])
         logits = numpy.concatenate(scores)
+        if self.cfg["lexicon_in_training"] and self._lexicon_mask is not None:
+            logits = logits + self._mask_logits([eg.predicted for eg in examples], targets, logits.shape)
         loss, gradient = tagging_loss(logits, targets, self.label_scheme, self.cfg["label_smoothing"])
         if numpy.isnan(loss):
             raise ValueError(Errors.E910.format(name=self.name))
         return loss, split(gradient, map(len, scores))
+
+    def _mask_logits(self, docs: Sequence[Doc], targets: Targets, shape: Tuple[int, ...]) -> numpy.ndarray:
+        """What is added to logits in training: as in tagging, but for words with a right label that the lexicon does
+        not have, which stay free."""
+        assert self._lexicon_mask is not None
+        mask = self._lexicon_mask.find([token.text for doc in docs for token in doc])
+        for of_head, right in zip(self.label_scheme.split_heads(mask), targets.gold.values()):
+            rows = numpy.flatnonzero(right >= 0)
+            of_head[rows[of_head[rows, right[rows]] < 0]] = 0.0
+        return numpy.tile(mask, shape[1] // mask.shape[1])
 
     def rehearse(
         self,
@@ -563,7 +632,8 @@ class LSTMTaggerPipe(TrainablePipe):
         return self
 
     def _to_parts(self) -> Dict[str, bytes]:
-        return storage.to_parts(self.label_scheme, self.calibrations, self.model)
+        lexicon = None if self._lexicon_mask is None else self._lexicon_mask.lexicon
+        return storage.to_parts(self.label_scheme, self.calibrations, self.model, lexicon)
 
     def _load(self, parts: Mapping[str, bytes], source: str) -> None:
         learned = storage.from_parts(parts, self.model, source)
@@ -572,6 +642,7 @@ class LSTMTaggerPipe(TrainablePipe):
                 self.cfg["tag_map"] = learned["tag_map"]
             self._set_labels(learned["labels"], storage.read_combinations(learned), learned.get("known_lemmas"))
             self.calibrations = storage.read_calibrations(learned)
+            self._use_lexicon(learned.get("lexicon"))
 
     def _set_labels(
         self,

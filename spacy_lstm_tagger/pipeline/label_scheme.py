@@ -137,6 +137,17 @@ class LabelScheme:
                 labels[:, head] = logits[head].argmax(axis=1)
         return labels
 
+    def occur_together(self, allowed: Mapping[str, Sequence[str]]) -> bool:
+        """RETURNS (bool): Whether some labels among those that are allowed, by layer, occur together."""
+        indices = self._combinations.indices
+        if not len(indices):
+            return all(allowed.values())
+        is_allowed = numpy.ones(len(indices), dtype=bool)
+        for head, layer in enumerate(self._tag_heads):
+            if layer in allowed:
+                is_allowed &= numpy.isin(indices[:, head], [self.labels[layer].index(name) for name in allowed[layer]])
+        return bool(is_allowed.any())
+
     def to_values(self, indices: numpy.ndarray, words: Optional[Words] = None) -> numpy.ndarray:
         """Find what spaCy stores in tokens for their labels.
 

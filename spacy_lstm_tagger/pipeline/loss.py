@@ -5,7 +5,7 @@ from typing import Optional, Tuple
 import numpy
 
 from .label_scheme import LabelScheme
-from .probabilities import log_softmax, log_sum_exp, softmax
+from .probabilities import is_possible, log_softmax, log_sum_exp, softmax
 from .targets import AllowedTargets, SoftTargets, Targets
 
 # Of heads whose loss counts less than that of tags: with 1, edit trees cost the others accuracy.
@@ -85,16 +85,17 @@ def negative_log_likelihood(
     RETURNS (Tuple[float, numpy.ndarray]): The loss in nats, without smoothing, and its gradient with respect to the
         logits, with it.
     """
-    n_labels = logits.shape[1]
     gradient = numpy.zeros_like(logits)
     losses = numpy.zeros(len(logits), dtype=logits.dtype)
     is_known = targets >= 0
     right = numpy.flatnonzero(is_known)
     if len(right):
         labels, scores = targets[right], logits[right]
-        others = label_smoothing / (n_labels - 1) if n_labels > 1 else 0.0
-        gradient[right] = softmax(scores) - others
-        gradient[right, labels] -= 1.0 - n_labels * others
+        possible = is_possible(scores)
+        n_possible = possible.sum(axis=1, keepdims=True)
+        others = numpy.where(n_possible > 1, label_smoothing / numpy.maximum(1, n_possible - 1), 0.0)
+        gradient[right] = softmax(scores) - others * possible
+        gradient[right, labels] -= 1.0 - (n_possible * others)[:, 0]
         losses[right] = log_sum_exp(scores) - scores[numpy.arange(len(right)), labels]
 
     if allowed is not None:

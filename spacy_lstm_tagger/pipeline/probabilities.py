@@ -4,6 +4,14 @@ from typing import List, Sequence, Tuple
 
 import numpy
 
+# What is added to the logit of a label that a word cannot have. Far below any logit, but finite.
+IMPOSSIBLE = -1e4
+
+
+def is_possible(logits: numpy.ndarray) -> numpy.ndarray:
+    """RETURNS (numpy.ndarray): Which labels have not got `IMPOSSIBLE` added. bool, shape of the logits."""
+    return logits > IMPOSSIBLE / 2
+
 
 def softmax(logits: numpy.ndarray) -> numpy.ndarray:
     """RETURNS (numpy.ndarray): Probabilities; rows sum to 1. Same shape as the logits, (n_tokens, n_labels)."""

@@ -1,7 +1,8 @@
-"""A trained tagger as bytes and as files: `cfg`, `vocabulary.msgpack`, `model.safetensors` and, if it finds lemmas,
-`lemmas.msgpack`."""
+"""A trained tagger as bytes and as files: `cfg`, `vocabulary.msgpack`, `model.safetensors` and, if it finds lemmas or
+has a lexicon, `lemmas.msgpack` and `lexicon.msgpack`."""
 
 import hashlib
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Sequence, TypeVar
@@ -19,25 +20,34 @@ from ..model.vocabulary import Vocabulary, build_vocabulary_v1
 from ..network.lstm_tagger import LSTMTagger
 from .calibration import Calibration
 from .label_combinations import Combinations
-from .label_scheme import LabelScheme, label_values, read_tag_map
+from .label_scheme import Labels, LabelScheme, label_values, read_tag_map
 from .lemmas import KnownLemmas, Lemmatizer
+from .lexicon import Lexicon, LexiconMask
 
 # Raised with each change of the files that a released version cannot read, or would misread. Each version reads the
 # formats of all released ones: tests/models has a model of each.
 # Format 2: the vocabulary says how it normalizes words, and heads may have confidences by margin.
 FORMAT = 2
-CFG, VOCABULARY, WEIGHTS, LEMMAS = "cfg", "vocabulary.msgpack", "model.safetensors", "lemmas.msgpack"
-PARTS = (CFG, VOCABULARY, WEIGHTS, LEMMAS)
+CFG, VOCABULARY, WEIGHTS = "cfg", "vocabulary.msgpack", "model.safetensors"
+# Those that only some taggers have.
+LEMMAS, LEXICON = "lemmas.msgpack", "lexicon.msgpack"
+PARTS = (CFG, VOCABULARY, WEIGHTS, LEMMAS, LEXICON)
 
 T = TypeVar("T")
 
 
-def to_parts(scheme: LabelScheme, calibrations: Mapping[str, Calibration], model: TaggerModel) -> Dict[str, bytes]:
+def to_parts(
+    scheme: LabelScheme,
+    calibrations: Mapping[str, Calibration],
+    model: TaggerModel,
+    lexicon: Optional[Lexicon] = None,
+) -> Dict[str, bytes]:
     """Serialize a tagger.
 
     scheme (LabelScheme): Its labels.
     calibrations (Mapping[str, Calibration]): Those of its heads.
     model (Model): The component's model.
+    lexicon (Optional[Lexicon]): Its lexicon.
     RETURNS (Dict[str, bytes]): The contents of each file.
     """
     shim = get_shim(model)
@@ -45,6 +55,8 @@ def to_parts(scheme: LabelScheme, calibrations: Mapping[str, Calibration], model
     parts = {VOCABULARY: vocabulary.to_bytes(), WEIGHTS: shim.to_bytes()}
     if scheme.known_lemmas is not None:
         parts[LEMMAS] = scheme.known_lemmas.to_bytes()
+    if lexicon is not None:
+        parts[LEXICON] = lexicon.to_bytes()
     cfg = {
         "format": FORMAT,
         "labels": scheme.labels,
@@ -82,10 +94,12 @@ def from_parts(parts: Mapping[str, bytes], model: TaggerModel, source: str) -> D
             )
         _parse(parts, CFG, source, lambda _: _check_cfg(cfg))
     digests = cfg.get("sha256", {})
-    if LEMMAS in digests:
-        if LEMMAS not in parts:
-            raise ValueError(f"{source}: '{LEMMAS}' is missing. Copy or train the model again.")
-        cfg["known_lemmas"] = _parse(parts, LEMMAS, source, _load_known_lemmas, digests)
+    load_lexicon = partial(_load_lexicon, cfg.get("labels", {}))
+    for name, key, load in ((LEMMAS, "known_lemmas", _load_known_lemmas), (LEXICON, "lexicon", load_lexicon)):
+        if name in digests or (name in parts and not digests):
+            if name not in parts:
+                raise ValueError(f"{source}: '{name}' is missing. Copy or train the model again.")
+            cfg[key] = _parse(parts, name, source, load, digests)
     vocabulary = model.attrs["vocabulary"]
     if VOCABULARY in parts:
         settings = cfg.get("vocabulary", vocabulary.settings)
@@ -124,8 +138,7 @@ def read_parts(path: Path, exclude: Iterable[str]) -> Dict[str, bytes]:
     if not path.exists() and interrupted(path).exists():
         path = interrupted(path)
     names = [name for name in PARTS if name.split(".")[0] not in exclude]
-    # A tagger without a head for lemmas has no words whose lemmas it knows.
-    names = [name for name in names if name != LEMMAS or (path / name).exists()]
+    names = [name for name in names if name not in (LEMMAS, LEXICON) or (path / name).exists()]
     missing = [name for name in names if not (path / name).is_file()]
     if missing:
         raise FileNotFoundError(f"{path} is not a whole model of lstm_tagger: {', '.join(missing)} missing.")
@@ -229,6 +242,12 @@ def _load_known_lemmas(data: bytes) -> KnownLemmas:
     known = KnownLemmas.from_bytes(data)
     Lemmatizer([], known)  # fails here if a tree is none
     return known
+
+
+def _load_lexicon(labels: Labels, data: bytes) -> Lexicon:
+    lexicon = Lexicon.from_bytes(data)
+    LexiconMask(lexicon, LabelScheme(Vocab(), labels))  # fails here if the tagger has other labels
+    return lexicon
 
 
 def _load_network(sizes: Optional[Mapping[str, Any]], vocabulary: Vocabulary, data: bytes) -> Optional[LSTMTagger]:

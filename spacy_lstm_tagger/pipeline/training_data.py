@@ -17,12 +17,14 @@ class TrainingData(NamedTuple):
     annotations (Counter[Annotation]): How many words have each annotation, see `collect_annotations`.
     words (Counter[str]): How often each predicted word occurs.
     lemmas (Counter[Tuple[str, str, str]]): How often each word occurs with each UPOS tag and lemma.
+    tagged (Counter[Tuple[str, str, str]]): How often each word occurs with each fine-grained tag and UPOS tag.
     has_sentences (bool): Whether there are docs of several sentences.
     """
 
     annotations: "Counter[Annotation]"
     words: "Counter[str]"
     lemmas: "Counter[Tuple[str, str, str]]"
+    tagged: "Counter[Tuple[str, str, str]]"
     has_sentences: bool
 
     def collect_labels(self, neg_prefix: str, min_tree_freq: int) -> Labels:
@@ -48,7 +50,7 @@ class TrainingData(NamedTuple):
         return collect_known_lemmas(self.lemmas, "pos" in labels) if "lemma" in labels else None
 
 
-NO_DATA = TrainingData(Counter(), Counter(), Counter(), False)
+NO_DATA = TrainingData(Counter(), Counter(), Counter(), Counter(), False)
 
 
 def read_training_data(examples: Iterable[Example]) -> TrainingData:
@@ -57,11 +59,12 @@ def read_training_data(examples: Iterable[Example]) -> TrainingData:
     examples (Iterable[Example]): The examples.
     RETURNS (TrainingData): What they have.
     """
-    data = TrainingData(Counter(), Counter(), Counter(), False)
+    data = TrainingData(Counter(), Counter(), Counter(), Counter(), False)
     for eg in examples:
         data.annotations.update(collect_annotations([eg.reference]))
         data.words.update(token.text for token in eg.predicted if not token.is_space)
         data.lemmas.update((token.text, token.pos_, token.lemma_) for token in eg.reference if token.lemma)
+        data.tagged.update((token.text, token.tag_, token.pos_) for token in eg.reference if not token.is_space)
         if not data.has_sentences and has_sentences(eg.reference):
             data = data._replace(has_sentences=True)
     return data

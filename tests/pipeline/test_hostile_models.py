@@ -21,7 +21,7 @@ import spacy
 import srsly
 from safetensors.numpy import load, save
 
-from spacy_lstm_tagger.pipeline.storage import CFG, LEMMAS, PARTS, VOCABULARY, WEIGHTS
+from spacy_lstm_tagger.pipeline.storage import CFG, LEMMAS, LEXICON, PARTS, VOCABULARY, WEIGHTS
 
 from ..conftest import SMALL_MODEL, TEXTS, WITH_LEMMAS
 from ..conftest import make_pipeline as make_pipeline_of
@@ -111,7 +111,7 @@ def nest(draw, path, other):
         VOCABULARY: [b"\x91" * depth, b"\xdd\xff\xff\xff\xff" * depth, b"\x81\xa1a" * depth, b"\xdf\xff\xff\xff\xff"],
         WEIGHTS: [struct.pack("<Q", depth) + b"[" * depth, struct.pack("<Q", 2**63) + b"{}", bytes(depth)],
     }
-    contents[LEMMAS] = contents[VOCABULARY]
+    contents[LEMMAS] = contents[LEXICON] = contents[VOCABULARY]
     name = draw.choice(PARTS)
     (path / name).write_bytes(draw.choice(contents[name]))
 
@@ -165,6 +165,11 @@ def change_lemmas_sealed(draw, path, other):
     seal(path)
 
 
+def change_lexicon_sealed(draw, path, other):
+    srsly.write_msgpack(path / LEXICON, change_value(draw, srsly.read_msgpack(path / LEXICON)))
+    seal(path)
+
+
 def change_weights_sealed(draw, path, other):
     weights = load((path / WEIGHTS).read_bytes())
     name = draw.choice(sorted(weights))
@@ -196,12 +201,12 @@ def change_header_sealed(draw, path, other):
 # Whose result must be the right model if it is one, and those that are whole models of somebody else.
 DAMAGE = [flip_bits, truncate, lengthen, swap, nest, link, unpickle, change_cfg]
 SEALED = [change_cfg_sealed, declare_huge_sizes, change_tables_sealed, change_weights_sealed, change_header_sealed]
-SEALED += [change_lemmas_sealed]
+SEALED += [change_lemmas_sealed, change_lexicon_sealed]
 
 
 def make_pipeline(**options):
     """A pipeline whose tagger has all files."""
-    return make_pipeline_of(sentences=WITH_LEMMAS, min_tree_freq=1, **options)
+    return make_pipeline_of(sentences=WITH_LEMMAS, min_tree_freq=1, lexicon={"zyzzyva": ["NN"]}, **options)
 
 
 @pytest.fixture(scope="module")
