@@ -6,9 +6,10 @@ from .cli import lstm_tagger_cli
 from .evaluate import evaluate_cli
 from .explain import explain_cli
 from .init_config import init_config_cli
+from .suggest import suggest_cli
 from .tag import tag_cli
 from .train import train_cli
 
 app.add_typer(lstm_tagger_cli)
 
-__all__ = ["evaluate_cli", "explain_cli", "init_config_cli", "lstm_tagger_cli", "tag_cli", "train_cli"]
+__all__ = ["evaluate_cli", "explain_cli", "init_config_cli", "lstm_tagger_cli", "suggest_cli", "tag_cli", "train_cli"]

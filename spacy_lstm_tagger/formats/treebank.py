@@ -19,6 +19,7 @@ from spacy.vocab import Vocab
 from ..annotation_layers import UPOS_IDS
 from ..sentence_weights import set_weight
 from ..soft_labels import cut_out, join
+from .annotation_tools import is_label_studio, is_prodigy, read_label_studio, read_prodigy
 from .conllu import read_conllu
 from .multiword_tokens import merge_as_tokenized, merge_multiword_tokens
 from .parquet import read_parquet
@@ -38,6 +39,8 @@ EXAMPLES = {
     "text": "She/PRP reads/VBZ ./.",
     "json": '[[["She", "reads", "."], ["PRP", "VBZ", "."]]]',
     "jsonl": '[["She", "reads", "."], ["PRP", "VBZ", "."]]',
+    "prodigy": '{"text": "She reads.", "tokens": [{"start": 0, "end": 3, ...}, ...], "spans": [...]}',
+    "label-studio": '[{"data": {"text": "She reads."}, "annotations": [{"result": [...]}]}]',
 }
 # How formats begin that are not text. DocBin is compressed: its first header is not printable, the rest is not UTF-8.
 HEADERS = {b"\x78\x01": "spacy", b"\x78\x9c": "spacy", b"\x78\xda": "spacy", b"PAR1": "parquet"}
@@ -219,19 +222,22 @@ def detect_format(data: bytes, file: Path) -> str:
         raise ValueError(f"{file} is empty: it holds no annotated sentence.")
     written = [line for line in lines(text) if line.strip()]
     first, first_word = written[0], next(itertools.dropwhile(_is_comment, written), "")
-    if is_pair(_try_json(first)):
-        return "jsonl"
-    if re.match(r'\s*\[\s*[\["]', text) or isinstance(_try_json(text), list):
-        return "json"
-    if re.match(r"\d+(-\d+|\.\d+)?\t.*\t", first_word):
-        return "conllu"
-    if first.count("\t") == 1:
-        return "tsv"
-    if all(re.fullmatch(r".+/[^/]+", token) for token in first.split()):
-        return "text"
+    value, values = _try_json(first), _try_json(text)
+    found = {
+        "jsonl": is_pair(value),
+        "prodigy": is_prodigy(value),
+        "label-studio": is_label_studio(values),
+        "json": re.match(r'\s*\[\s*[\["]', text) is not None or isinstance(values, list),
+        "conllu": re.match(r"\d+(-\d+|\.\d+)?\t.*\t", first_word) is not None,
+        "tsv": first.count("\t") == 1,
+        "text": all(re.fullmatch(r".+/[^/]+", token) for token in first.split()),
+    }
+    for name, is_found in found.items():
+        if is_found:
+            return name
     raise ValueError(
         f"{file} is in none of the formats that can be read; its first line is {first!r:.60}. A sentence looks so:\n"
-        + "".join(f"{name:8} {example}\n" for name, example in EXAMPLES.items())
+        + "".join(f"{name:12} {example}\n" for name, example in EXAMPLES.items())
         + "Binary formats are spaCy's .spacy and Parquet. If the file has one of these formats, name it with --format."
     )
 
@@ -245,6 +251,8 @@ FORMATS: Dict[str, Any] = {
     "tsv": read_tsv,
     "json": read_json,
     "jsonl": read_jsonl,
+    "prodigy": read_prodigy,
+    "label-studio": read_label_studio,
 }
 
 

@@ -53,7 +53,7 @@ PIECES += [
     b"null",
     b"[" * 2000,
 ]
-PLACES = ["line", "sentence", "byte", "column", "row"]
+PLACES = ["line", "task", "sentence", "byte", "column", "row"]
 NO_PLACE = ["is empty", "no annotated sentence", r"whole \.spacy", "none of the formats", "recursion depth"]
 PLACE = re.compile("|".join([*(rf"{name} \d+" for name in PLACES), *NO_PLACE]))
 

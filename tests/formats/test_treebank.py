@@ -54,7 +54,28 @@ CONLLU_ROWS = [
     [row(str(i), word, xpos=tag) for i, (word, tag) in enumerate(zip(words, tags), 1)] for words, tags in SENTENCES
 ]
 
+
 # The same sentences in every form: name, content, and the form's own name.
+def task(words: List[str], labels: List[str]) -> Dict[str, Any]:
+    """A task of Prodigy."""
+    starts = [len(" ".join(words[:i])) + (i > 0) for i in range(len(words))]
+    tokens = [{"start": start, "end": start + len(word)} for word, start in zip(words, starts)]
+    return {
+        "text": " ".join(words),
+        "tokens": tokens,
+        "spans": [{**token, "label": label} for token, label in zip(tokens, labels)],
+        "answer": "accept",
+    }
+
+
+def label_studio_task(words: List[str], labels: List[str]) -> Dict[str, Any]:
+    spans = [
+        {"start": span["start"], "end": span["end"], "labels": [span["label"]]} for span in task(words, labels)["spans"]
+    ]
+    result = [{"type": "labels", "value": value} for value in spans]
+    return {"data": {"text": " ".join(words)}, "annotations": [{"result": result, "was_cancelled": False}]}
+
+
 FORMS: Dict[str, Any] = {
     "conllu": ("conllu", lines(*(line for rows in CONLLU_ROWS for line in ["# text = ?", *rows, ""]))),
     "spacy": ("spacy", doc_bin(make_docs())),
@@ -66,6 +87,8 @@ FORMS: Dict[str, Any] = {
     "json_of_strings": ("json", json.dumps([[" ".join(words), tags] for words, tags in SENTENCES]).encode()),
     "jsonl": ("jsonl", lines(*map(json.dumps, SENTENCES))),
     "jsonl_of_strings": ("jsonl", lines(*(json.dumps([" ".join(words), tags]) for words, tags in SENTENCES))),
+    "prodigy": ("prodigy", lines(*(json.dumps(task(*sentence)) for sentence in SENTENCES))),
+    "label-studio": ("label-studio", json.dumps([label_studio_task(*sentence) for sentence in SENTENCES]).encode()),
 }
 
 
