@@ -23,6 +23,12 @@ def get_settings(model: TaggerModel) -> ModelSettings:
     return settings
 
 
+def states_width(model: TaggerModel) -> int:
+    """RETURNS (int): The number of hidden states of the last layer, in all directions and members."""
+    sizes = get_network(model).sizes
+    return sizes.n_members * (2 if sizes.bidirectional else 1) * sizes.hidden_width
+
+
 def set_word_mask(model: TaggerModel, mask: Optional[Callable[[Sequence[str]], numpy.ndarray]]) -> None:
     """Let something be added to the logits of words in tagging.
 

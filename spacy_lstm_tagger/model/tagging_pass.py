@@ -15,7 +15,7 @@ from spacy.vocab import Vocab
 
 from ..inference.tagging_network import TaggingNetwork
 from ..inference.word_table import TypeCache, WordTable
-from ..network.hardware import choose_precision, has_amx
+from ..network.hardware import choose_precision, has_amx, to_tensor
 from .features import TaggerModel, get_settings, look_up_types, windows_of
 from .shim import get_shim
 
@@ -76,11 +76,15 @@ class FastPath:
         return FastPath, (self._cache_size,)
 
 
-def score_tokens(model: TaggerModel, docs: Sequence[Doc]) -> Iterator[Tuple[numpy.ndarray, numpy.ndarray]]:
+def score_tokens(
+    model: TaggerModel, docs: Sequence[Doc], states: Optional[numpy.ndarray] = None
+) -> Iterator[Tuple[numpy.ndarray, numpy.ndarray]]:
     """Score every label for every token, in parts of bounded size.
 
     model (Model[List[Doc], List[numpy.ndarray]]): The model.
     docs (Sequence[Doc]): The docs.
+    states (Optional[numpy.ndarray]): Filled with the hidden states of the last layer, those of all members side by
+        side, for the tokens that were scored so far. float32, shape (n_tokens, `states_width`).
     YIELDS (Tuple[numpy.ndarray, numpy.ndarray]): Which tokens, counted from the first doc's first token on, int64
         of shape (n,), and their logits, float32 of shape (n, n_labels). Whitespace tokens are left out.
     """
@@ -102,6 +106,9 @@ def score_tokens(model: TaggerModel, docs: Sequence[Doc]) -> Iterator[Tuple[nump
             for first in range(0, len(wanted), portion.tokens):
                 cells = wanted[first : first + portion.tokens]
                 logits = network.score(table, rows, plan, hidden, cells)
+                if states is not None:
+                    of_cells_wanted = hidden.flatten(1).index_select(0, to_tensor(cells, hidden))
+                    states[targets[cells]] = of_cells_wanted.float().cpu().numpy()
                 yield targets[cells], logits.cpu().numpy()
 
 

@@ -18,7 +18,7 @@ from thinc.api import Model, Optimizer, set_dropout_rate
 from ..annotation_layers import LAYERS, TAG_LAYERS, UPOS
 from ..formats.lexicon import read_lexicon
 from ..model.build_network import create_network, grow_network
-from ..model.features import set_word_mask
+from ..model.features import set_word_mask, states_width
 from ..model.shim import get_shim
 from ..model.tagging_pass import score_tokens
 from ..model.vocabulary import Vocabulary
@@ -61,6 +61,7 @@ from .training_data import NO_DATA, TrainingData, read_training_data
         "lexicon_min_count": 0,
         "lexicon_in_training": False,
         "store_confidence": False,
+        "store_states": False,
         "pretrained": None,
     },
     default_score_weights={"tag_acc": 0.3, "pos_acc": 0.3, "morph_acc": 0.2, "lemma_acc": 0.2, "morph_per_feat": None},
@@ -82,6 +83,7 @@ def make_lstm_tagger(
     lexicon_min_count: int,
     lexicon_in_training: bool,
     store_confidence: bool,
+    store_states: bool,
     pretrained: Optional[str],
 ) -> "LSTMTaggerPipe":
     """Make an LSTM tagger. See `LSTMTaggerPipe` for the settings."""
@@ -104,6 +106,7 @@ def make_lstm_tagger(
         lexicon_min_count=lexicon_min_count,
         lexicon_in_training=lexicon_in_training,
         store_confidence=store_confidence,
+        store_states=store_states,
         pretrained=pretrained,
     )
 
@@ -141,6 +144,7 @@ class LSTMTaggerPipe(TrainablePipe):
         lexicon_min_count: int = 0,
         lexicon_in_training: bool = False,
         store_confidence: bool = False,
+        store_states: bool = False,
         pretrained: Optional[str] = None,
     ) -> None:
         """Create a tagger. It has no labels yet, unless it is a pretrained one.
@@ -170,6 +174,8 @@ class LSTMTaggerPipe(TrainablePipe):
         store_confidence (bool): Whether to store the labels' probabilities, as `token._.tag_confidence`,
             `token._.pos_confidence`, `token._.morph_confidence`, `token._.lemma_confidence` and
             `token._.sents_confidence`.
+        store_states (bool): Whether `doc.tensor` gets the LSTM's hidden states, for components that listen to this one
+            (`spacy.Tok2VecListener.v1`), such as a parser. In their training it is one of the `annotating_components`.
         pretrained (Optional[str]): The name of a tagger that ships with the package, to start from. `initialize`
             then restores it.
         """
@@ -195,6 +201,7 @@ class LSTMTaggerPipe(TrainablePipe):
             "neg_prefix": neg_prefix,
             "overwrite": overwrite,
             "pretrained": pretrained,
+            "store_states": store_states,
             "tag_map": tag_map,
         }
         if tag_map is not None and (isinstance(tag_map, Mapping) or Path(tag_map).exists()):
@@ -433,7 +440,11 @@ class LSTMTaggerPipe(TrainablePipe):
         docs = list(docs)
         calibrations = self.calibrations if self.store_confidence else None
         given = find_given(docs, self.label_scheme, overwrite=self.cfg["overwrite"])
-        return predict_labels(docs, self._score(docs, given), self.label_scheme, calibrations, given)
+        states = None
+        if self.cfg["store_states"]:
+            states = numpy.zeros((sum(map(len, docs)), states_width(self.model)), dtype="float32")
+        scored = self._score(docs, given, states)
+        return predict_labels(docs, scored, self.label_scheme, calibrations, given, states)
 
     def set_annotations(self, docs: Iterable[Doc], predictions: Iterable[Prediction]) -> None:
         """Set the labels in docs.
@@ -447,8 +458,12 @@ class LSTMTaggerPipe(TrainablePipe):
         overwrite, extend = self.cfg["overwrite"], self.cfg["extend"]
         if not self._is_checked:
             self._is_checked = check_pipeline(self, docs)
+        predictions = list(predictions)
+        for doc, prediction in zip(docs, predictions):
+            if prediction.states is not None:
+                doc.tensor = prediction.states
         set_predictions(
-            docs, list(predictions), self.label_scheme, layers=self.set_layers, overwrite=overwrite, extend=extend
+            docs, predictions, self.label_scheme, layers=self.set_layers, overwrite=overwrite, extend=extend
         )
 
     def predict_proba(self, docs: Iterable[Doc]) -> List[Dict[str, numpy.ndarray]]:
@@ -521,9 +536,11 @@ class LSTMTaggerPipe(TrainablePipe):
             self.calibrate(examples)
         return super().score(examples, **kwargs)
 
-    def _score(self, docs: Sequence[Doc], given: Optional[numpy.ndarray] = None) -> Iterator[Scored]:
+    def _score(
+        self, docs: Sequence[Doc], given: Optional[numpy.ndarray] = None, states: Optional[numpy.ndarray] = None
+    ) -> Iterator[Scored]:
         words = Words.of(docs) if docs and self.label_scheme.lemmatizer else None
-        for tokens, logits in score_tokens(self.model, docs):
+        for tokens, logits in score_tokens(self.model, docs, states):
             heads = self.label_scheme.split_heads(logits)
             # First, since it changes logits.
             of_part = words and words.take(tokens)

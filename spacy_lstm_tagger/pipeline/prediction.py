@@ -40,11 +40,13 @@ class Prediction(NamedTuple):
         float32, same shape.
     given (Optional[numpy.ndarray]): What the tokens keep, see `find_given`, which the labels were chosen to fit; None
         if no token keeps a label. uint64, shape (n_tokens, n_attributes).
+    states (Optional[numpy.ndarray]): The LSTM's hidden states, if they are stored. float32, shape (n_tokens, width).
     """
 
     labels: numpy.ndarray
     confidence: Optional[numpy.ndarray] = None
     given: Optional[numpy.ndarray] = None
+    states: Optional[numpy.ndarray] = None
 
 
 def predict_labels(
@@ -53,6 +55,7 @@ def predict_labels(
     scheme: LabelScheme,
     calibrations: Optional[Mapping[str, Calibration]],
     given: Optional[numpy.ndarray],
+    states: Optional[numpy.ndarray] = None,
 ) -> List[Prediction]:
     """Find the labels of docs.
 
@@ -61,6 +64,7 @@ def predict_labels(
     scheme (LabelScheme): The labels.
     calibrations (Optional[Mapping[str, Calibration]]): Those of heads that have one; None for no confidences.
     given (Optional[numpy.ndarray]): What all the tokens keep.
+    states (Optional[numpy.ndarray]): Their hidden states, which are there once `scored` was read.
     RETURNS (List[Prediction]): The labels of each doc.
     """
     labels = numpy.full((sum(map(len, docs)), len(scheme.labels)), -1, dtype="int64")
@@ -74,7 +78,9 @@ def predict_labels(
         starts = labels[:, list(scheme.labels).index("sents")]
         _keep_attached_words_together(docs, starts)
         _begin_docs(docs, starts)
-    columns = [[None] * len(docs) if rows is None else split(rows, map(len, docs)) for rows in (confidence, given)]
+    columns = [
+        [None] * len(docs) if rows is None else split(rows, map(len, docs)) for rows in (confidence, given, states)
+    ]
     return [Prediction(*parts) for parts in zip(split(labels, map(len, docs)), *columns)]
 
 
@@ -124,7 +130,7 @@ def set_predictions(
     own = values = scheme.to_values(labels, Words.of(docs) if scheme.lemmatizer else None)
     if any(prediction.given is not None for prediction in predictions):
         nothing = numpy.zeros_like(own)
-        kept = [nothing[: len(labels)] if given is None else given for labels, _, given in predictions]
+        kept = [nothing[: len(labels)] if given is None else given for labels, _, given, _ in predictions]
         given = numpy.concatenate(kept)
         values = numpy.where(given == 0, own, given)
     if extend and MORPH in scheme.attributes:
