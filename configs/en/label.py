@@ -210,7 +210,7 @@ class Labeller:
                 best = scores.softmax(dim=1).topk(TOP)
                 likeliest[i, places] = best.indices.numpy()
                 probabilities[i, places] = best.values.numpy()
-            chosen[places] = self.scheme.choose([scores.numpy() for scores in logits])
+            chosen[places] = self.scheme.choose(dict(zip(self.scheme.labels, (scores.numpy() for scores in logits))))[0]
         columns = {}
         ends = pyarrow.array(numpy.arange(len(tokens) + 1, dtype="int32") * TOP)
         for i, (layer, names) in enumerate(self.scheme.labels.items()):

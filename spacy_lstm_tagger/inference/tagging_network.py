@@ -4,7 +4,7 @@ What depends on a word alone is computed once for each word: the first layer's i
 the convolutions around it and in the logits.
 """
 
-from typing import Any, Dict, List, NamedTuple, Type, cast
+from typing import Any, Dict, List, NamedTuple, Sequence, Type, cast
 
 import numpy
 import torch
@@ -14,6 +14,7 @@ from torch.nn import functional
 from ..network.hardware import to_tensor
 from ..network.lstm_layer import LSTMLayer
 from ..network.lstm_tagger import LSTMTagger, Member
+from ..network.sizes import NetworkSizes
 from ..network.word_encoder import WordTypes
 from .characters import CharacterReader
 from .fused_lstms import FusedLSTMs
@@ -37,16 +38,33 @@ class Plan(NamedTuple):
     words: numpy.ndarray
 
 
+class Heads(NamedTuple):
+    """The weights of some heads.
+
+    of_states (Tensor): Those of hidden states and convolutions, of all members. *Shape:* ``(n_members * (n_directions *
+        hidden_width + convolution_width), n_labels)``
+    of_words (Tensor): Those of the words' vectors. *Shape:* ``(n_members * width, n_labels)``, the width 0 without skip
+    bias (Tensor): *Shape:* ``(n_labels,)``
+    """
+
+    of_states: Tensor
+    of_words: Tensor
+    bias: Tensor
+
+
 class TaggingNetwork:
     """A network's weights, arranged for tagging."""
 
-    def __init__(self, network: LSTMTagger, precision: torch.dtype, *, fused: bool = False) -> None:
+    def __init__(
+        self, network: LSTMTagger, precision: torch.dtype, *, fused: bool = False, late: Sequence[str] = ()
+    ) -> None:
         """Take over weights.
 
         :param network: whose weights. It must not change any more.
         :param precision: in which LSTMs compute, and the heads' products with hidden states and convolutions. The sums
             that are logits are in float32: in bfloat16 many would be equal.
         :param fused: whether oneDNN takes the LSTMs' steps.
+        :param late: heads whose labels are scored apart from those of the others, for the words that need it.
         """
         sizes = network.sizes
         self._plans: Dict[int, Plan] = {}  # those of a single window, by its length
@@ -63,20 +81,27 @@ class TaggingNetwork:
             kind([layer.directions for layer in of_members], precision) for of_members in layers
         ]
         self._convolutions = [member.convolution for member in members if member.convolution is not None]
+        self._n_hidden = layers[-1][0].width
+        self._early = self._arrange([name for name in sizes.n_labels if name not in late], members, sizes)
+        self._late = self._arrange([name for name in sizes.n_labels if name in late], members, sizes)
+
+    def _arrange(self, names: Sequence[str], members: Sequence[Member], sizes: NetworkSizes) -> "Heads":
         # The mean of the members' logits, as a sum: weights and biases are divided by the number of members.
-        heads = [[cast(nn.Linear, head) for head in member.heads.values()] for member in members]
-        weights = [torch.cat([head.weight for head in of_member]) / len(members) for of_member in heads]
-        biases = [torch.cat([head.bias for head in of_member]) / len(members) for of_member in heads]
+        heads = [[cast(nn.Linear, member.heads[name]) for name in names] for member in members]
+        width = cast(nn.Linear, next(iter(members[0].heads.values()))).in_features
+        none = torch.zeros(0, width, device=self._encoder.word.weight.device)
+        weights = [torch.cat([none, *(head.weight for head in of_member)]) / len(members) for of_member in heads]
+        biases = [torch.cat([none[:, 0], *(head.bias for head in of_member)]) / len(members) for of_member in heads]
         # The heads' input has the hidden states, then, with skip, the word's vector, then the convolution.
-        n_hidden = layers[-1][0].width
-        first_convolved = weights[0].shape[1] - sizes.convolution_width
-        hidden = [weight[:, :n_hidden] for weight in weights]
+        first_convolved = width - sizes.convolution_width
+        hidden = [weight[:, : self._n_hidden] for weight in weights]
         convolved = [weight[:, first_convolved:] for weight in weights]
-        # shape: (n_members * n_directions * hidden_width + n_members * convolution_width, n_labels)
-        self._head = torch.cat(hidden + convolved, 1).t().contiguous().to(precision)
-        # shape: (n_members * width of the word, n_labels), the width 0 without skip
-        self._word_head = torch.cat([weight[:, n_hidden:first_convolved] for weight in weights], 1).t().contiguous()
-        self._bias = torch.stack(biases).sum(0)
+        words = [weight[:, self._n_hidden : first_convolved] for weight in weights]
+        return Heads(
+            torch.cat(hidden + convolved, 1).t().contiguous().to(self._precision),
+            torch.cat(words, 1).t().contiguous(),
+            torch.stack(biases).sum(0),
+        )
 
     def encode(self, types: WordTypes) -> WordTable:
         """Compute what is known of words without their context.
@@ -89,7 +114,10 @@ class TaggingNetwork:
         types = WordTypes(*(part[rows] for part in types if part is not None))
         from_characters = None if self._characters is None else self._characters.read(types.characters)
         words = self._encoder.combine(types, from_characters)
-        scores = torch.addmm(self._bias, words[:, : len(self._word_head)], self._word_head)
+        early, late = (
+            torch.addmm(heads.bias, words[:, : len(heads.of_words)], heads.of_words)
+            for heads in (self._early, self._late)
+        )
         by_member = zip(self._convolutions, words.chunk(self._n_members, 1))
         convolved = [convolve_apart(*pair) for pair in by_member] or [words.new_empty(len(words), 3, 0)]
         # shape: (n_words, n_members, width)
@@ -97,7 +125,8 @@ class TaggingNetwork:
         inputs = self._lstms[0].project_words(vectors)
         if not self._is_residual[0]:
             vectors = vectors[..., :0]
-        others = (torch.cat([torch.zeros_like(part[:1]), part]) for part in (scores, vectors, torch.cat(convolved, 2)))
+        of_words = (early, late, vectors, torch.cat(convolved, 2))
+        others = (torch.cat([torch.zeros_like(part[:1]), part]) for part in of_words)
         return WordTable(*(part[: 1 + n_words] for part in (inputs, *others)))
 
     def plan(self, starts: numpy.ndarray, lengths: numpy.ndarray) -> Plan:
@@ -143,12 +172,21 @@ class TaggingNetwork:
             below = hidden.add_(below) if is_residual else hidden
         return below
 
-    def score(self, table: WordTable, rows: numpy.ndarray, plan: Plan, hidden: Tensor, cells: numpy.ndarray) -> Tensor:
-        """Score every label for cells of a layout.
+    def score(
+        self,
+        table: WordTable,
+        rows: numpy.ndarray,
+        plan: Plan,
+        hidden: Tensor,
+        cells: numpy.ndarray,
+        late: bool = False,
+    ) -> Tensor:
+        """Score labels for cells of a layout.
 
         :param hidden: what :meth:`read` returned for the table, rows and plan.
-        :param cells: the cells whose scores are wanted. *Shape:* ``(n_wanted,)``
-        :returns: logits, those of all heads concatenated. *Shape:* ``(n_wanted, n_labels)``
+        :param cells: the cells whose scores are wanted, at least one. *Shape:* ``(n_wanted,)``
+        :param late: whether the labels are those of the late heads, or of the others.
+        :returns: logits, those of these heads concatenated. *Shape:* ``(n_wanted, n_labels)``
         """
         filled = in_blocks(cells, ROWS_PER_PRODUCT_BLOCK if len(cells) <= ROWS_PER_PRODUCT else ROWS_PER_PRODUCT)
         words = rows[plan.words[filled]]
@@ -157,8 +195,9 @@ class TaggingNetwork:
             places = to_tensor(3 * words + numpy.arange(3), inputs)
             convolved = functional.embedding_bag(places, table.convolved.flatten(0, 1), mode="sum").relu_()
             inputs = torch.cat([inputs, convolved.to(self._precision)], 1)
-        scores = table.scores.index_select(0, to_tensor(words[:, words.shape[1] // 2], inputs))
-        return scores.add_(inputs @ self._head)[: len(cells)]
+        of_words, heads = (table.late, self._late) if late else (table.scores, self._early)
+        scores = of_words.index_select(0, to_tensor(words[:, words.shape[1] // 2], inputs))
+        return scores.add_(inputs @ heads.of_states)[: len(cells)]
 
 
 def convolve_apart(convolution: nn.Linear, words: Tensor) -> Tensor:

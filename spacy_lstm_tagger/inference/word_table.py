@@ -13,14 +13,15 @@ FEW = 256
 class WordTable(NamedTuple):
     """What is known of words without their context. The first row is that of padding: of no word.
 
-    *Shape:* ``inputs (n_rows, any, any)``, what the first layer's LSTMs read; ``scores (n_rows, n_labels)``, the word's
-    part in the logits; ``vectors (n_rows, n_members, width)``, of width 0 unless the first layer is residual;
-    ``convolved (n_rows, 3, n_members * convolution_width)``, the word's part in the convolutions of the word after it,
-    of itself, and of the word before it.
+    *Shape:* ``inputs (n_rows, any, any)``, what the first layer's LSTMs read; ``scores (n_rows, n_labels)`` and ``late
+    (n_rows, n_labels)``, the word's part in the logits; ``vectors (n_rows, n_members, width)``, of width 0 unless the
+    first layer is residual; ``convolved (n_rows, 3, n_members * convolution_width)``, the word's part in the
+    convolutions of the word after it, of itself, and of the word before it.
     """
 
     inputs: Tensor
     scores: Tensor
+    late: Tensor
     vectors: Tensor
     convolved: Tensor
 

@@ -10,7 +10,7 @@ from ..ragged import split
 from .features import TaggerModel, get_settings, windows_of
 from .settings import ModelSettings
 from .shim import ModuleShim, get_network
-from .tagging_pass import FastPath, score_tokens
+from .tagging_pass import LATE, FastPath, score_tokens
 from .training_pass import Backprop, begin_update, no_gradient
 from .vocabulary import Vocabulary
 
@@ -150,6 +150,7 @@ def forward(model: TaggerModel, docs: List[Doc], is_train: bool) -> Tuple[List[n
         (n_tokens, n_samples * n_members * n_labels), and a function that takes the gradient of the loss with respect
         to them and leaves that of the weights in the network.
     """
+    n_labels = get_network(model).sizes.n_labels
     n_members = get_network(model).sizes.n_members if is_train else 1
     # Without dropout all samples would be the same.
     n_samples = get_settings(model).dropout_samples if is_train and model.attrs["dropout_rate"] else 1
@@ -160,6 +161,9 @@ def forward(model: TaggerModel, docs: List[Doc], is_train: bool) -> Tuple[List[n
         if len(windows.lengths):
             backprop = begin_update(model, docs[0].vocab, windows, n_samples, scores)
     else:
-        for tokens, logits in score_tokens(model, docs):
-            scores[tokens] = logits
+        is_late = numpy.repeat([name == LATE for name in n_labels], list(n_labels.values()))
+        for tokens, logits, score_late in score_tokens(model, docs):
+            scores[numpy.ix_(tokens, ~is_late)] = logits
+            if is_late.any():
+                scores[numpy.ix_(tokens, is_late)] = score_late(numpy.arange(len(tokens)))
     return split(scores, map(len, docs)), backprop

@@ -33,8 +33,8 @@ def set_word_mask(model: TaggerModel, mask: Optional[Callable[[Sequence[str]], n
     """Let something be added to the logits of words in tagging.
 
     model (Model): The model.
-    mask (Optional[Callable[[Sequence[str]], numpy.ndarray]]): Gives it for words: float32, shape (n_words, n_labels).
-        None: nothing is added.
+    mask (Optional[Callable[[Sequence[str]], numpy.ndarray]]): Gives it for words and all heads but that of
+        lemmas: float32, shape (n_words, n_labels). None: nothing is added.
     """
     model.attrs["word_mask"] = mask
     get_shim(model).version += 1

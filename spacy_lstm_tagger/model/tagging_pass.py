@@ -6,14 +6,14 @@ the network together.
 
 import os
 from functools import partial
-from typing import Hashable, Iterator, NamedTuple, Optional, Sequence, Tuple, Type
+from typing import Callable, Hashable, Iterator, NamedTuple, Optional, Sequence, Tuple, Type
 
 import numpy
 import torch
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from ..inference.tagging_network import TaggingNetwork
+from ..inference.tagging_network import Plan, TaggingNetwork
 from ..inference.word_table import TypeCache, WordTable
 from ..network.hardware import choose_precision, has_amx, to_tensor
 from .features import TaggerModel, get_settings, look_up_types, windows_of
@@ -37,6 +37,8 @@ FUSED = Portion(windows=16384, words=16384, tokens=2048)
 # A GPU tags 1.6 times as fast for four times as much.
 ON_GPU = Portion(windows=512, words=32768, tokens=32768)
 TYPES_PER_CALL = 1024
+# The head for edit trees has the most labels, and most words have one that is known without it.
+LATE = "lemma"
 
 # The threads that torch computes with do not survive a fork, and a forked child that waits for them hangs.
 if hasattr(os, "register_at_fork"):
@@ -68,7 +70,8 @@ class FastPath:
             weights = get_shim(model).as_stored()
             device = weights.encoder.word.weight.device
             precision = choose_precision(mixed, device)
-            network = TaggingNetwork(weights, precision, fused=precision is torch.bfloat16 and has_amx(device))
+            fused = precision is torch.bfloat16 and has_amx(device)
+            network = TaggingNetwork(weights, precision, fused=fused, late=[LATE])
             prepared = self._prepared = Prepared(version, network, TypeCache(self._cache_size))
         return prepared
 
@@ -76,17 +79,30 @@ class FastPath:
         return FastPath, (self._cache_size,)
 
 
+class ScoredPart(NamedTuple):
+    """Some tokens with their logits.
+
+    tokens (numpy.ndarray): Which, counted from the first doc's first token on. int64, shape (n,).
+    logits (numpy.ndarray): Those of all heads but `LATE`, side by side. float32, shape (n, n_labels).
+    score_late (Callable[[numpy.ndarray], numpy.ndarray]): Gives the logits of `LATE` for some of the tokens, which are
+        named by their places among these. float32, shape (n_wanted, n_labels).
+    """
+
+    tokens: numpy.ndarray
+    logits: numpy.ndarray
+    score_late: Callable[[numpy.ndarray], numpy.ndarray]
+
+
 def score_tokens(
     model: TaggerModel, docs: Sequence[Doc], states: Optional[numpy.ndarray] = None
-) -> Iterator[Tuple[numpy.ndarray, numpy.ndarray]]:
-    """Score every label for every token, in parts of bounded size.
+) -> Iterator[ScoredPart]:
+    """Score labels for every token, in parts of bounded size.
 
     model (Model[List[Doc], List[numpy.ndarray]]): The model.
     docs (Sequence[Doc]): The docs.
     states (Optional[numpy.ndarray]): Filled with the hidden states of the last layer, those of all members side by
         side, for the tokens that were scored so far. float32, shape (n_tokens, `states_width`).
-    YIELDS (Tuple[numpy.ndarray, numpy.ndarray]): Which tokens, counted from the first doc's first token on, int64
-        of shape (n,), and their logits, float32 of shape (n, n_labels). Whitespace tokens are left out.
+    YIELDS (ScoredPart): The tokens with their logits. Whitespace tokens are left out.
     """
     windows = windows_of(model, docs)
     if not len(windows.lengths):
@@ -105,11 +121,26 @@ def score_tokens(
             (wanted,) = (targets >= 0).nonzero()
             for first in range(0, len(wanted), portion.tokens):
                 cells = wanted[first : first + portion.tokens]
-                logits = network.score(table, rows, plan, hidden, cells)
+                score = partial(_score, network, table, rows, plan, hidden, cells)
                 if states is not None:
-                    of_cells_wanted = hidden.flatten(1).index_select(0, to_tensor(cells, hidden))
-                    states[targets[cells]] = of_cells_wanted.float().cpu().numpy()
-                yield targets[cells], logits.cpu().numpy()
+                    of_part = hidden.flatten(1).index_select(0, to_tensor(cells, hidden))
+                    states[targets[cells]] = of_part.float().cpu().numpy()
+                yield ScoredPart(targets[cells], score(), partial(score, late=True))
+
+
+def _score(
+    network: TaggingNetwork,
+    table: WordTable,
+    rows: numpy.ndarray,
+    plan: Plan,
+    hidden: torch.Tensor,
+    cells: numpy.ndarray,
+    places: Optional[numpy.ndarray] = None,
+    late: bool = False,
+) -> numpy.ndarray:
+    wanted = cells if places is None else cells[places]
+    with torch.inference_mode():
+        return network.score(table, rows, plan, hidden, wanted, late).cpu().numpy()
 
 
 def _encode(model: TaggerModel, vocab: Vocab, network: TaggingNetwork, orths: numpy.ndarray) -> WordTable:

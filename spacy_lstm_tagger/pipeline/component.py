@@ -20,7 +20,7 @@ from ..formats.lexicon import read_lexicon
 from ..model.build_network import create_network, grow_network
 from ..model.features import set_word_mask, states_width
 from ..model.shim import get_shim
-from ..model.tagging_pass import score_tokens
+from ..model.tagging_pass import LATE, score_tokens
 from ..model.vocabulary import Vocabulary
 from ..ragged import split
 from ..shipped import DEFAULT_MODEL, PRETRAINED, pretrained_directory
@@ -443,7 +443,7 @@ class LSTMTaggerPipe(TrainablePipe):
         states = None
         if self.cfg["store_states"]:
             states = numpy.zeros((sum(map(len, docs)), states_width(self.model)), dtype="float32")
-        scored = self._score(docs, given, states)
+        scored = self._score(docs, given, states, all_logits=self.store_confidence)
         return predict_labels(docs, scored, self.label_scheme, calibrations, given, states)
 
     def set_annotations(self, docs: Iterable[Doc], predictions: Iterable[Prediction]) -> None:
@@ -518,10 +518,10 @@ class LSTMTaggerPipe(TrainablePipe):
         scored = list(self._score([eg.predicted for eg in examples]))
         if scored:
             tokens = numpy.concatenate([part.tokens for part in scored])
-            logits = map(numpy.concatenate, zip(*(part.logits for part in scored)))
+            logits = {layer: numpy.concatenate([part.logits[layer] for part in scored]) for layer in self.label_data}
             targets = gold_targets(examples, self.label_scheme.labels)
             self.calibrations = fit_calibrations(
-                dict(zip(targets, logits)), {layer: of_layer[tokens] for layer, of_layer in targets.items()}
+                logits, {layer: of_layer[tokens] for layer, of_layer in targets.items()}
             )
         return {layer: calibration.temperature for layer, calibration in self.calibrations.items()}
 
@@ -537,15 +537,22 @@ class LSTMTaggerPipe(TrainablePipe):
         return super().score(examples, **kwargs)
 
     def _score(
-        self, docs: Sequence[Doc], given: Optional[numpy.ndarray] = None, states: Optional[numpy.ndarray] = None
+        self,
+        docs: Sequence[Doc],
+        given: Optional[numpy.ndarray] = None,
+        states: Optional[numpy.ndarray] = None,
+        all_logits: bool = True,
     ) -> Iterator[Scored]:
+        """Score the tokens of docs. Without all logits, those of edit trees are computed where they are needed."""
         words = Words.of(docs) if docs and self.label_scheme.lemmatizer else None
-        for tokens, logits in score_tokens(self.model, docs, states):
-            heads = self.label_scheme.split_heads(logits)
-            # First, since it changes logits.
-            of_part = words and words.take(tokens)
-            labels = self.label_scheme.choose(heads, of_part, None if given is None else given[tokens])
-            yield Scored(tokens, heads, labels)
+        for tokens, logits, score_late in score_tokens(self.model, docs, states):
+            heads = self.label_scheme.split_early_heads(logits)
+            if all_logits and words:
+                heads[LATE] = score_late(numpy.arange(len(tokens)))
+            labels, lemmas = self.label_scheme.choose(
+                heads, words and words.take(tokens), None if given is None else given[tokens], score_late
+            )
+            yield Scored(tokens, heads, labels, lemmas)
 
     def get_loss(self, examples: Iterable[Example], scores: List[numpy.ndarray]) -> Tuple[float, List[numpy.ndarray]]:
         """Compute the loss, and its gradient.
@@ -573,10 +580,14 @@ class LSTMTaggerPipe(TrainablePipe):
         not have, which stay free."""
         assert self._lexicon_mask is not None
         mask = self._lexicon_mask.find([token.text for doc in docs for token in doc])
-        for of_head, right in zip(self.label_scheme.split_heads(mask), targets.gold.values()):
+        by_head = self.label_scheme.split_early_heads(mask)
+        for layer, of_head in by_head.items():
+            right = targets.gold[layer]
             rows = numpy.flatnonzero(right >= 0)
             of_head[rows[of_head[rows, right[rows]] < 0]] = 0.0
-        return numpy.tile(mask, shape[1] // mask.shape[1])
+        free = numpy.zeros((len(mask), len(self.label_data.get(LATE, ()))), dtype="float32")
+        whole = numpy.concatenate([by_head.get(layer, free) for layer in self.label_data], axis=1)
+        return numpy.tile(whole, shape[1] // whole.shape[1])
 
     def rehearse(
         self,

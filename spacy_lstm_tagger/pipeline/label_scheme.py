@@ -2,7 +2,7 @@
 
 from itertools import accumulate
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Sequence, Union
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy
 import srsly
@@ -10,6 +10,7 @@ from spacy.parts_of_speech import IDS as UPOS_IDS
 from spacy.vocab import Vocab
 
 from ..annotation_layers import LAYERS, SENTENCE_STARTS, TAG_LAYERS, UPOS, WHITESPACE
+from ..model.tagging_pass import LATE
 from .label_combinations import Combinations
 from .lemmas import KnownLemmas, Lemmatizer, Words
 
@@ -98,25 +99,36 @@ class LabelScheme:
         """RETURNS (List[numpy.ndarray]): Each head's logits, shape (n_tokens, n_labels of the head)."""
         return [logits[:, columns] for columns in self._columns]
 
+    def split_early_heads(self, logits: numpy.ndarray) -> Dict[str, numpy.ndarray]:
+        """RETURNS (Dict[str, numpy.ndarray]): Each head's logits, from those of all heads but `LATE` side by side."""
+        n_labels = {layer: n for layer, n in self.n_labels.items() if layer != LATE}
+        return dict(zip(n_labels, numpy.split(logits, list(accumulate(n_labels.values()))[:-1], axis=1)))
+
     def split_members(self, logits: numpy.ndarray) -> List[List[numpy.ndarray]]:
         """RETURNS (List[List[numpy.ndarray]]): Each head's logits, for each member and sample of training."""
         members = numpy.split(logits, logits.shape[1] // self._columns[-1].stop, axis=1)
         return [self.split_heads(member) for member in members]
 
     def choose(
-        self, logits: List[numpy.ndarray], words: Optional[Words] = None, given: Optional[numpy.ndarray] = None
-    ) -> numpy.ndarray:
+        self,
+        logits: Dict[str, numpy.ndarray],
+        words: Optional[Words] = None,
+        given: Optional[numpy.ndarray] = None,
+        score_trees: Optional[Callable[[numpy.ndarray], numpy.ndarray]] = None,
+    ) -> Tuple[numpy.ndarray, Optional[numpy.ndarray]]:
         """Find each token's likeliest labels that occur together, and the likeliest edit tree that can be applied.
 
-        logits (List[numpy.ndarray]): Each head's logits. Those of tokens whose likeliest labels do not occur together
-            are changed in place, see `Combinations.reconcile` and `Lemmatizer.choose`.
+        logits (Dict[str, numpy.ndarray]): Each head's logits. Those of tokens whose likeliest labels do not occur
+            together are changed in place, see `Combinations.reconcile` and `Lemmatizer.choose`.
         words (Optional[Words]): The words, which lemmas are made of. None where there is no head for lemmas.
         given (Optional[numpy.ndarray]): The values of `attributes` that tokens keep, 0 where they have none. The other
             labels of a token are chosen among those that occur together with them. Shape (n_tokens, n_attributes).
-        RETURNS (numpy.ndarray): The labels' indices, int64, shape (n_tokens, n_heads).
+        score_trees (Optional[Callable[[numpy.ndarray], numpy.ndarray]]): Gives the logits of edit trees for some of the
+            tokens, where `logits` has none.
+        RETURNS (Tuple[numpy.ndarray, Optional[numpy.ndarray]]): The labels' indices, int64, shape (n_tokens, n_heads),
+            and the hashes of the lemmas, uint64, shape (n_tokens,), if there are words.
         """
-        n_tags = len(self._tag_heads)
-        tag_logits = logits[:n_tags]
+        tag_logits = [logits[layer] for layer in self._tag_heads]
         if given is not None and len(self._combination_values):
             tags = given[:, : len(self._tag_values)]
             is_given = tags != 0
@@ -124,18 +136,20 @@ class LabelScheme:
             if len(rows):
                 differs = (self._combination_values[:, None] != tags[rows]) & is_given[rows]
                 self._combinations.restrict(tag_logits, rows, differs.sum(axis=2))
-        labels = numpy.empty((len(logits[0]), len(logits)), dtype="int64")
-        if n_tags:
-            labels[:, :n_tags] = self._combinations.reconcile(tag_logits)
-        for head, layer in list(enumerate(self.labels))[n_tags:]:
-            if self.lemmatizer and words and layer == "lemma":
-                upos = numpy.zeros(len(labels), dtype="uint64")
-                if "pos" in self._tag_heads:
-                    upos = self._tag_values["pos"][labels[:, self._tag_heads.index("pos")]]
-                labels[:, head] = self.lemmatizer.choose(words, upos, logits[head])
-            else:
-                labels[:, head] = logits[head].argmax(axis=1)
-        return labels
+        columns: Dict[str, numpy.ndarray] = {}
+        if self._tag_heads:
+            columns.update(zip(self._tag_heads, self._combinations.reconcile(tag_logits).T))
+        if "sents" in self.labels:
+            columns["sents"] = logits["sents"].argmax(axis=1)
+        lemmas = None
+        if self.lemmatizer and words:
+            upos = numpy.zeros(len(words.orths), dtype="uint64")
+            if "pos" in columns:
+                upos = self._tag_values["pos"][columns["pos"]]
+            columns["lemma"], lemmas = self.lemmatizer.choose(words, upos, logits.get("lemma"), score_trees)
+        elif "lemma" in self.labels:
+            columns["lemma"] = logits["lemma"].argmax(axis=1)
+        return numpy.column_stack([columns[layer] for layer in self.labels]).astype("int64", copy=False), lemmas
 
     def occur_together(self, allowed: Mapping[str, Sequence[str]]) -> bool:
         """RETURNS (bool): Whether some labels among those that are allowed, by layer, occur together."""
@@ -148,17 +162,17 @@ class LabelScheme:
                 is_allowed &= numpy.isin(indices[:, head], [self.labels[layer].index(name) for name in allowed[layer]])
         return bool(is_allowed.any())
 
-    def to_values(self, indices: numpy.ndarray, words: Optional[Words] = None) -> numpy.ndarray:
+    def to_values(self, indices: numpy.ndarray, lemmas: Optional[numpy.ndarray] = None) -> numpy.ndarray:
         """Find what spaCy stores in tokens for their labels.
 
         indices (numpy.ndarray): The labels' indices, -1 for whitespace. Shape (n_tokens, n_heads).
-        words (Optional[Words]): As for `choose`.
+        lemmas (Optional[numpy.ndarray]): The hashes of the lemmas, if there is a head for them.
         RETURNS (numpy.ndarray): The values of `attributes`. uint64, shape (n_tokens, n_attributes).
         """
         columns = dict(zip(self.labels, indices.T))
         values = [*self._to_tags(indices).T]
-        if self.lemmatizer and words:
-            values.append(self.lemmatizer.apply(words, columns["lemma"]))
+        if lemmas is not None:
+            values.append(lemmas)
         if "sents" in columns:
             values.append(SENTENCE_VALUES[columns["sents"]])
         return numpy.column_stack(values)

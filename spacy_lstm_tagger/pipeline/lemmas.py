@@ -9,7 +9,7 @@ applied to its normal spelling.
 import json
 from collections import Counter
 from functools import lru_cache
-from typing import Any, Collection, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Collection, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy
 import srsly
@@ -215,39 +215,61 @@ class Lemmatizer:
         self._trees.from_json(nodes)
         self._lemmas: Dict[Tuple[int, int], Optional[str]] = {}
 
-    def choose(self, words: Words, upos: numpy.ndarray, logits: numpy.ndarray) -> numpy.ndarray:
-        """Find each word's tree: that of a word that is known, or the likeliest one that can be applied.
+    def choose(
+        self,
+        words: Words,
+        upos: numpy.ndarray,
+        logits: Optional[numpy.ndarray],
+        score: Optional[Callable[[numpy.ndarray], numpy.ndarray]] = None,
+    ) -> Tuple[numpy.ndarray, numpy.ndarray]:
+        """Find each word's tree, that of a word that is known, or the likeliest one that can be applied, and its lemma.
 
-        words (Words): The words.
+        words (Words): The words. Their strings get the lemmas.
         upos (numpy.ndarray): spaCy's numbers of their UPOS tags, 0 where there is none. uint64, shape (n_tokens,).
-        logits (numpy.ndarray): float32, shape (n_tokens, n_labels); changed in place: trees that cannot be applied
-            and are likelier get the logit `INAPPLICABLE`, and the tree of a word that is known gets the highest.
-        RETURNS (numpy.ndarray): The trees' numbers; -1 where no tree can be applied. int64, shape (n_tokens,).
+        logits (Optional[numpy.ndarray]): float32, shape (n_tokens, n_labels); changed in place: trees that cannot be
+            applied and are likelier get the logit `INAPPLICABLE`, and the tree of a word that is known the highest.
+        score (Optional[Callable[[numpy.ndarray], numpy.ndarray]]): Gives the logits of some words, if `logits` is None:
+            of the words that are not known.
+        RETURNS (Tuple[numpy.ndarray, numpy.ndarray]): The trees' numbers, -1 where no tree can be applied, int64, and
+            the lemmas' hashes, uint64, shape (n_tokens,).
         """
-        labels = self._choose_likeliest(words, logits)
-        if len(self._known_keys):
-            keys = make_keys(words.lower, upos)
-            places = numpy.minimum(numpy.searchsorted(self._known_keys, keys), len(self._known_keys) - 1)
-            (rows,) = ((self._known_keys[places] == keys) & (self._known_labels[places] != labels)).nonzero()
-            likeliest, known = labels[rows], self._known_labels[places[rows]]
-            labels[rows] = known
-            rows, known, likeliest = (
-                part[(known < self._n_labels) & (likeliest >= 0)] for part in (rows, known, likeliest)
-            )
-            logits[rows, known], logits[rows, likeliest] = logits[rows, likeliest], logits[rows, known]
-        return labels
+        labels = self._find_known(words, upos)
+        lemmas = numpy.zeros(len(labels), dtype="uint64")
+        (known,) = (labels >= 0).nonzero()
+        lemmas[known] = self.apply(words.take(known), labels[known])
+        known = known[lemmas[known] != 0]
+        (others,) = (lemmas == 0).nonzero()
+        if len(others):
+            of_others = score(others) if logits is None and score is not None else logits[others]  # type: ignore[index]
+            labels[others], lemmas[others] = self._choose_likeliest(words.take(others), of_others)
+            if logits is not None:
+                logits[others] = of_others
+        if logits is not None:
+            likeliest = logits[known].argmax(axis=1)
+            is_label = (labels[known] < self._n_labels) & (labels[known] != likeliest)
+            rows, first, second = known[is_label], labels[known][is_label], likeliest[is_label]
+            logits[rows, first], logits[rows, second] = logits[rows, second], logits[rows, first]
+        return labels, lemmas
 
-    def _choose_likeliest(self, words: Words, logits: numpy.ndarray) -> numpy.ndarray:
+    def _find_known(self, words: Words, upos: numpy.ndarray) -> numpy.ndarray:
+        """The trees of the words that are known, -1 for others. Shape (n_tokens,)."""
+        if not len(self._known_keys):
+            return numpy.full(len(upos), -1)
+        keys = make_keys(words.lower, upos)
+        places = numpy.minimum(numpy.searchsorted(self._known_keys, keys), len(self._known_keys) - 1)
+        return numpy.where(self._known_keys[places] == keys, self._known_labels[places], -1)
+
+    def _choose_likeliest(self, words: Words, logits: numpy.ndarray) -> Tuple[numpy.ndarray, numpy.ndarray]:
         labels = logits.argmax(axis=1)
-        rows = numpy.arange(len(labels))
+        lemmas = self.apply(words, labels)
+        (rows,) = (lemmas == 0).nonzero()
         while len(rows):
-            rows = rows[self.apply(words.take(rows), labels[rows]) == 0]
             logits[rows, labels[rows]] = INAPPLICABLE
             labels[rows] = logits[rows].argmax(axis=1)
-            is_exhausted = logits[rows, labels[rows]] == INAPPLICABLE
-            labels[rows[is_exhausted]] = -1
-            rows = rows[~is_exhausted]
-        return labels
+            labels[rows[logits[rows, labels[rows]] == INAPPLICABLE]] = -1
+            lemmas[rows] = self.apply(words.take(rows), labels[rows])
+            rows = rows[lemmas[rows] == 0]
+        return labels, lemmas
 
     def apply(self, words: Words, labels: numpy.ndarray) -> numpy.ndarray:
         """Make the lemmas of words.
@@ -260,14 +282,16 @@ class Lemmatizer:
             self._lemmas = {}
         # Threads share the lemmas, so the map may be replaced meanwhile.
         lemmas, add = self._lemmas, words.strings.add
-        values = numpy.zeros(len(labels), dtype="uint64")
-        for i, pair in enumerate(zip(words.orths.tolist(), labels.tolist())):
+        # A word is looked up once, however often it is there.
+        _, first, places = numpy.unique(make_keys(words.orths, labels.astype("uint64")), True, True)
+        values = numpy.zeros(len(first), dtype="uint64")
+        for i, pair in enumerate(zip(words.orths[first].tolist(), labels[first].tolist())):
             if pair not in lemmas:
                 lemmas[pair] = self._make_lemma(words.strings[pair[0]], pair[1])
             # Each time: a string may have been removed at the end of a memory zone.
             if lemma := lemmas[pair]:
                 values[i] = add(lemma)
-        return values
+        return values[places]
 
     def _make_lemma(self, form: str, label: int) -> Optional[str]:
         if label < 0:

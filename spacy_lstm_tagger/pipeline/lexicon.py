@@ -9,6 +9,7 @@ from spacy.strings import get_string_id
 
 from ..annotation_layers import NAMES, TAG_LAYERS
 from ..model.normalization import normalize
+from ..model.tagging_pass import LATE
 from .label_scheme import Labels, LabelScheme
 from .probabilities import IMPOSSIBLE
 
@@ -74,7 +75,7 @@ class LexiconMask:
         scheme (LabelScheme): The labels of the columns.
         """
         self.lexicon = lexicon
-        columns = [(layer, name) for layer, names in scheme.labels.items() for name in names]
+        columns = [(layer, name) for layer, names in scheme.labels.items() if layer != LATE for name in names]
         self._masks = numpy.zeros((1 + len(lexicon.allowed), len(columns)), dtype="float32")
         for number, labels in enumerate(lexicon.allowed):
             check_allowed(labels, scheme)
@@ -83,7 +84,8 @@ class LexiconMask:
                     self._masks[number, column] = IMPOSSIBLE
 
     def find(self, words: Sequence[str]) -> numpy.ndarray:
-        """RETURNS (numpy.ndarray): What is added to the logits of each word. float32, shape (n_words, n_labels)."""
+        """RETURNS (numpy.ndarray): What is added to each word's logits of all heads but `LATE`. float32, shape
+        (n_words, n_labels)."""
         if not len(self.lexicon.keys):
             return self._masks[[-1] * len(words)]
         spellings = list(map(normalize, words))

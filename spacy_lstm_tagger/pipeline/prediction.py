@@ -3,7 +3,7 @@
 from typing import Container, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy
-from spacy.attrs import IS_SPACE, MORPH, ORTH, SPACY
+from spacy.attrs import IS_SPACE, MORPH, ORTH
 from spacy.morphology import Morphology
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
@@ -14,7 +14,6 @@ from ..ragged import split
 from .calibration import Calibration
 from .confidence import keep_confidence
 from .label_scheme import LabelScheme
-from .lemmas import Words
 from .token_attributes import get_attributes, set_attributes
 
 
@@ -22,13 +21,16 @@ class Scored(NamedTuple):
     """What the network computed for some tokens of a batch of docs.
 
     tokens (numpy.ndarray): Their numbers, counted over all docs. int64, shape (n_tokens,).
-    logits (List[numpy.ndarray]): Each head's logits, float32, shape (n_tokens, n_labels).
+    logits (Dict[str, numpy.ndarray]): Each head's logits, float32, shape (n_tokens, n_labels); those of edit trees only
+        where they were asked for.
     labels (numpy.ndarray): The likeliest labels' indices that occur together. int64, shape (n_tokens, n_heads).
+    lemmas (Optional[numpy.ndarray]): The lemmas' hashes, if there is a head for them. uint64, shape (n_tokens,).
     """
 
     tokens: numpy.ndarray
-    logits: List[numpy.ndarray]
+    logits: Dict[str, numpy.ndarray]
     labels: numpy.ndarray
+    lemmas: Optional[numpy.ndarray] = None
 
 
 class Prediction(NamedTuple):
@@ -36,6 +38,8 @@ class Prediction(NamedTuple):
 
     labels (numpy.ndarray): For each token and head the label's index, -1 for whitespace. int64, shape
         (n_tokens, n_heads).
+    lemmas (Optional[numpy.ndarray]): The lemmas' hashes, those of whitespace itself for whitespace, if there is a head
+        for them. uint64, shape (n_tokens,).
     confidence (Optional[numpy.ndarray]): The labels' probabilities, if they are stored; NaN where there is none.
         float32, same shape.
     given (Optional[numpy.ndarray]): What the tokens keep, see `find_given`, which the labels were chosen to fit; None
@@ -44,6 +48,7 @@ class Prediction(NamedTuple):
     """
 
     labels: numpy.ndarray
+    lemmas: Optional[numpy.ndarray] = None
     confidence: Optional[numpy.ndarray] = None
     given: Optional[numpy.ndarray] = None
     states: Optional[numpy.ndarray] = None
@@ -69,17 +74,21 @@ def predict_labels(
     """
     labels = numpy.full((sum(map(len, docs)), len(scheme.labels)), -1, dtype="int64")
     confidence = None if calibrations is None else numpy.full(labels.shape, numpy.nan, dtype="float32")
-    for tokens, logits, chosen in scored:
+    lemmas = get_attributes(docs, [ORTH])[:, 0] if docs and "lemma" in scheme.labels else None
+    for tokens, logits, chosen, of_tokens in scored:
         labels[tokens] = chosen
+        if lemmas is not None:
+            lemmas[tokens] = of_tokens
         if calibrations is not None and confidence is not None:
-            for head, (layer, of_head) in enumerate(zip(scheme.labels, logits)):
-                confidence[tokens, head] = calibrations.get(layer, Calibration()).confidence(of_head)
+            for head, layer in enumerate(scheme.labels):
+                confidence[tokens, head] = calibrations.get(layer, Calibration()).confidence(logits[layer])
     if "sents" in scheme.labels:
         starts = labels[:, list(scheme.labels).index("sents")]
         _keep_attached_words_together(docs, starts)
         _begin_docs(docs, starts)
     columns = [
-        [None] * len(docs) if rows is None else split(rows, map(len, docs)) for rows in (confidence, given, states)
+        [None] * len(docs) if rows is None else split(rows, map(len, docs))
+        for rows in (lemmas, confidence, given, states)
     ]
     return [Prediction(*parts) for parts in zip(split(labels, map(len, docs)), *columns)]
 
@@ -100,9 +109,9 @@ def predict_probabilities(
         layer: numpy.full((n_tokens, n_labels), 1 / n_labels, dtype="float32")
         for layer, n_labels in scheme.n_labels.items()
     }
-    for tokens, logits, _ in scored:
-        for (layer, rows), of_head in zip(probabilities.items(), logits):
-            rows[tokens] = calibrations.get(layer, Calibration()).probabilities(of_head)
+    for tokens, logits, *_ in scored:
+        for layer, rows in probabilities.items():
+            rows[tokens] = calibrations.get(layer, Calibration()).probabilities(logits[layer])
     by_doc = zip(*(split(rows, map(len, docs)) for rows in probabilities.values()))
     return [dict(zip(probabilities, rows)) for rows in by_doc]
 
@@ -127,10 +136,11 @@ def set_predictions(
         predicted one if `overwrite`, else it keeps its own.
     """
     labels = numpy.concatenate([prediction.labels for prediction in predictions])
-    own = values = scheme.to_values(labels, Words.of(docs) if scheme.lemmatizer else None)
+    lemmas = [prediction.lemmas for prediction in predictions if prediction.lemmas is not None]
+    own = values = scheme.to_values(labels, numpy.concatenate(lemmas) if lemmas else None)
     if any(prediction.given is not None for prediction in predictions):
         nothing = numpy.zeros_like(own)
-        kept = [nothing[: len(labels)] if given is None else given for labels, _, given, _ in predictions]
+        kept = [nothing[: len(labels)] if given is None else given for labels, _, _, given, _ in predictions]
         given = numpy.concatenate(kept)
         values = numpy.where(given == 0, own, given)
     if extend and MORPH in scheme.attributes:
@@ -166,12 +176,12 @@ def find_given(docs: Sequence[Doc], scheme: LabelScheme, *, overwrite: bool) -> 
     if "sents" in scheme.layers:
         # spaCy lets each doc begin with a sentence.
         given[[start for start, doc in _starts(docs) if not doc.has_annotation("SENT_START")], -1] = 0
-    if overwrite and given.any():
-        groups = [numpy.isin(scheme.layers, layers) for layers in (list(TAG_LAYERS), ["lemma"])]
-        for doc, rows in zip(docs, split(given, map(len, docs))):
-            is_word = doc.to_array(IS_SPACE) == 0
-            for columns in groups:
-                if columns.any() and rows[numpy.ix_(is_word, columns)].any(axis=1).all():
+    for layers in (list(TAG_LAYERS), ["lemma"]) if overwrite else ():
+        columns = numpy.isin(scheme.layers, layers)
+        is_given = numpy.asarray(given[:, columns].any(axis=1))
+        if is_given.any():
+            for doc, rows, of_doc in zip(docs, split(given, map(len, docs)), split(is_given, map(len, docs))):
+                if of_doc.any() and of_doc[doc.to_array(IS_SPACE) == 0].all():
                     rows[:, columns] = 0
     return given if given.any() else None
 
@@ -179,22 +189,26 @@ def find_given(docs: Sequence[Doc], scheme: LabelScheme, *, overwrite: bool) -> 
 def _keep_attached_words_together(docs: Sequence[Doc], starts: numpy.ndarray) -> None:
     """Let no sentence begin with a token that is written without a space after a letter that has case or a digit
     ("peut-être", "1990-91"), that repeats the one before ("***"), or that is closing punctuation."""
-    orths, spaces = get_attributes(docs, [ORTH, SPACY]).T
-    strings = docs[0].vocab.strings
-    for token in (numpy.flatnonzero((starts[1:] == 1) & (spaces[:-1] == 0)) + 1).tolist():
-        before, word = strings[int(orths[token - 1])], strings[int(orths[token])]
-        closes = spaces[token] and not before.isspace() and not any(map(str.isalnum, word))
-        if before == word or closes or before[-1].isdigit() or before[-1].lower() != before[-1].upper():
-            starts[token] = 0
+    for first, doc in _starts(docs):
+        for i in (starts[first + 1 : first + len(doc)] == 1).nonzero()[0].tolist():
+            before, token = doc[i], doc[i + 1]
+            if before.whitespace_ or before.is_space:
+                continue
+            closes = token.whitespace_ and not any(map(str.isalnum, token.text))
+            last = before.text[-1]
+            if before.orth == token.orth or closes or last.isdigit() or last.lower() != last.upper():
+                starts[first + 1 + i] = 0
 
 
 def _begin_docs(docs: Sequence[Doc], starts: numpy.ndarray) -> None:
     """Let each doc and paragraph begin with a sentence, which whitespace at the beginning of a doc is part of."""
     for first, doc in _starts(docs):
-        starts[first : first + len(doc)][begins_paragraph(doc)] = 1
-        n_spaces = next((i for i, token in enumerate(doc) if not token.is_space), 0)
-        starts[first : first + 1 + n_spaces] = 0
-        starts[first] = 1
+        of_doc = starts[first : first + len(doc)]
+        if (of_doc < 0).any():  # whitespace
+            of_doc[begins_paragraph(doc)] = 1
+            n_spaces = next((i for i, token in enumerate(doc) if not token.is_space), 0)
+            of_doc[: 1 + n_spaces] = 0
+        of_doc[0] = 1
 
 
 def _starts(docs: Sequence[Doc]) -> Iterator[Tuple[int, Doc]]:

@@ -179,7 +179,11 @@ def count_differences(options: argparse.Namespace) -> dict[str, list[int]]:
         for batch in minibatch(docs, 50):
             scores = numpy.concatenate(tagger.model.begin_update(batch)[0])
             mean = scores.reshape(len(scores), -1, sum(n_labels)).mean(axis=1)
-            as_trained.append(tagger.label_scheme.choose(numpy.split(mean, numpy.cumsum(n_labels)[:-1], axis=1)))
+            as_trained.append(
+                tagger.label_scheme.choose(
+                    dict(zip(tagger.label_data, numpy.split(mean, numpy.cumsum(n_labels)[:-1], axis=1)))
+                )[0]
+            )
         other = [numpy.concatenate(as_trained), labels[True]]
         differences[name] = [int((labels[False] != rows).any(axis=1).sum()) for rows in other]
     return differences

@@ -13,4 +13,4 @@ def test_writes_a_config_that_ships(run_spacy, tmp_path, name):
 
 def test_unknown_config_lists_those_that_ship(run_spacy):
     done = run_spacy("lstm-tagger", "init-config", "quick", check=False)
-    assert done.returncode == 1 and "no config 'quick'. Use accurate, fast, tutorial" in done.stderr
+    assert done.returncode == 1 and "no config 'quick'. Use accurate, adapt, fast, tutorial" in done.stderr

@@ -19,9 +19,7 @@ class Encoder:
     def __call__(self, words):
         self.asked += words.tolist()
         rows = torch.tensor([0, *words.tolist()], dtype=torch.float32)
-        return WordTable(
-            rows.reshape(-1, 1, 1).repeat(1, 2, 3), rows[:, None], rows[:, None, None], rows[:, None, None]
-        )
+        return WordTable(rows.reshape(-1, 1, 1).repeat(1, 2, 3), *[rows[:, None]] * 2, *[rows[:, None, None]] * 2)
 
 
 def get(cache, words, encoder):

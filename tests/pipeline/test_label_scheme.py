@@ -65,8 +65,9 @@ def test_file_of_a_tag_map_is_read_when_tags_need_it() -> None:
 def test_labels_that_occur_together_are_chosen(consistent: bool, expected: List[List[int]]) -> None:
     labels = {"tag": ["A", "B"], "pos": ["NOUN", "VERB"]}
     scheme = LabelScheme(Vocab(), labels, {0: 1, 3: 1}, consistent=consistent)
-    heads = [numpy.array([[5.0, 0.0]], dtype="float32"), numpy.array([[0.0, 1.0]], dtype="float32")]
-    assert scheme.choose(heads).tolist() == expected
+    rows = {"tag": [5.0, 0.0], "pos": [0.0, 1.0]}
+    heads = {layer: numpy.array([row], dtype="float32") for layer, row in rows.items()}
+    assert scheme.choose(heads)[0].tolist() == expected
 
 
 @pytest.mark.parametrize("layer", TAG_LAYERS)

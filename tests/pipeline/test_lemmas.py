@@ -97,7 +97,7 @@ def test_likeliest_tree_that_can_be_applied_is_chosen() -> None:
     ours = Lemmatizer(labels)
     words = as_words(strings, ["cats", "cat", "sitting", "cat"])
     logits = numpy.array([[3, 2, 1], [3, 2, 1], [1, 3, 2], [2, 3, 1]], dtype="float32")
-    chosen = ours.choose(words, numpy.zeros_like(words.orths), logits)
+    chosen, _ = ours.choose(words, numpy.zeros_like(words.orths), logits)
     assert chosen.tolist() == [0, 2, 2, 2]
     assert [strings[lemma] for lemma in ours.apply(words, chosen)] == ["cat", "cat", "sitting", "cat"]
     assert logits.argmax(axis=1).tolist() == chosen.tolist()
@@ -116,7 +116,7 @@ def test_word_to_which_no_tree_can_be_applied_is_its_own_lemma() -> None:
     ours = Lemmatizer([find_tree("dogs", "dog")])
     words = as_words(strings, ["Paris", "x"])
     logits = numpy.zeros((2, 1), dtype="float32")
-    chosen = ours.choose(words, numpy.zeros_like(words.orths), logits)
+    chosen, _ = ours.choose(words, numpy.zeros_like(words.orths), logits)
     assert [strings[lemma] for lemma in ours.apply(words, chosen)] == ["pari", "x"]
 
 
@@ -148,7 +148,7 @@ def test_known_words_have_the_tree_that_they_always_have() -> None:
     def lemmatize(word: str, upos: str) -> Any:
         words = as_words(strings, [word])
         logits = numpy.array([[2, 1]], dtype="float32")
-        chosen = ours.choose(words, numpy.array([UPOS_IDS[upos]], dtype="uint64"), logits)
+        chosen, _ = ours.choose(words, numpy.array([UPOS_IDS[upos]], dtype="uint64"), logits)
         return strings[ours.apply(words, chosen)[0]], logits.tolist()
 
     assert lemmatize("wove", "VERB") == ("weave", [[2, 1]])
@@ -166,6 +166,28 @@ def test_explanation_shows_lemmas_in_the_place_of_trees(lemmatizer: Language) ->
     assert explanation.decisions.chosen["lemma"] == [token.lemma_ for token in doc]
     page = re.sub(r"<[^>]*>", "", explanation.to_html())
     assert "LEMMA read" in page and "[true," not in page
+
+
+def test_trees_are_scored_for_unknown_words_alone_and_are_the_same(lemmatizer: Language) -> None:
+    tagger = lemmatizer.get_pipe("lstm_tagger")
+    docs = [lemmatizer.make_doc(text) for text in ["", "\n", "The dog ate the apples.", "Zebras wrote booklets DOGS"]]
+    (all_trees,) = tagger._score(docs)
+    (needed,) = tagger._score(docs, all_logits=False)
+    assert "lemma" in all_trees.logits and "lemma" not in needed.logits
+    assert needed.labels.tolist() == all_trees.labels.tolist()
+    assert needed.lemmas.tolist() == all_trees.lemmas.tolist()
+    n_scored = []
+    choose = tagger.label_scheme.choose
+
+    def count(heads: Any, words: Any, given: Any, score: Any) -> Any:
+        return choose(heads, words, given, lambda rows: n_scored.append(len(rows)) or score(rows))
+
+    tagger.label_scheme.choose = count
+    try:
+        list(tagger._score(docs, all_logits=False))
+    finally:
+        tagger.label_scheme.choose = choose
+    assert 0 < sum(n_scored) < sum(len(doc) for doc in docs)
 
 
 def test_words_can_be_given_their_lemmas(lemmatizer: Language, tmp_path: Any) -> None:

@@ -1,4 +1,4 @@
-from typing import List
+from typing import Dict, List
 
 import numpy
 import pytest
@@ -13,9 +13,10 @@ LABELS = {"tag": ["NN", "VB"], "pos": ["NOUN", "VERB"], "morph": ["_", "Number=S
 COMBINATIONS = {0: 1, 1: 1, 6: 1}  # NN NOUN _, NN NOUN Number=Sing|Case=Nom, VB VERB _
 
 
-def logits_for_a_verb() -> List[numpy.ndarray]:
+def logits_for_a_verb() -> Dict[str, numpy.ndarray]:
     """Of one token; noun with features is second best."""
-    return [numpy.array([row], dtype="float32") for row in ([0.0, 9.0], [0.0, 9.0], [9.0, 8.0])]
+    rows = ([0.0, 9.0], [0.0, 9.0], [9.0, 8.0])
+    return {layer: numpy.array([row], dtype="float32") for layer, row in zip(LABELS, rows)}
 
 
 def values(vocab: Vocab, *names: str) -> numpy.ndarray:
@@ -44,15 +45,15 @@ def test_missing_labels_occur_together_with_the_given_ones(given: List[str], exp
     vocab = Vocab()
     scheme = LabelScheme(vocab, LABELS, COMBINATIONS)
     logits = logits_for_a_verb()
-    assert scheme.choose(logits, None, values(vocab, *given)).tolist() == [expected]
-    assert [part.argmax() for part in logits] == expected
-    assert all(numpy.isfinite(part).all() for part in logits)
+    assert scheme.choose(logits, None, values(vocab, *given))[0].tolist() == [expected]
+    assert [part.argmax() for part in logits.values()] == expected
+    assert all(numpy.isfinite(part).all() for part in logits.values())
 
 
 def test_given_labels_that_contradict_each_other_leave_the_likeliest_that_fits_one() -> None:
     vocab = Vocab()
     scheme = LabelScheme(vocab, LABELS, COMBINATIONS)
-    assert scheme.choose(logits_for_a_verb(), None, values(vocab, "NN", "VERB")).tolist() == [[1, 1, 0]]
+    assert scheme.choose(logits_for_a_verb(), None, values(vocab, "NN", "VERB"))[0].tolist() == [[1, 1, 0]]
 
 
 def test_labels_that_few_words_with_the_given_one_have_need_a_network_that_believes_it() -> None:
@@ -61,15 +62,16 @@ def test_labels_that_few_words_with_the_given_one_have_need_a_network_that_belie
     scheme = LabelScheme(vocab, LABELS, {0: 90, 1: 9000, 2: 1, 6: 5000})  # 2 is NN VERB _
     given = values(vocab, "NN", "")
     for tag_logits, expected in (([0.0, 9.0], [0, 0, 1]), ([9.0, 0.0], [0, 1, 0])):
-        logits = [numpy.array([row], dtype="float32") for row in (tag_logits, [0.0, 6.0], [3.0, 0.0])]
-        assert scheme.choose(logits, None, given).tolist() == [expected]
+        rows = (tag_logits, [0.0, 6.0], [3.0, 0.0])
+        logits = {layer: numpy.array([row], dtype="float32") for layer, row in zip(LABELS, rows)}
+        assert scheme.choose(logits, None, given)[0].tolist() == [expected]
 
 
 def test_tag_fits_a_given_upos_where_upos_follows_from_the_tag() -> None:
     vocab = Vocab()
     scheme = LabelScheme(vocab, {"tag": ["NN", "VB"]}, tag_map={"NN": "NOUN", "VB": "VERB"})
     given = values(vocab, "", "NOUN")[:, :2]
-    assert scheme.choose(logits_for_a_verb()[:1], None, given).tolist() == [[0]]
+    assert scheme.choose(logits_for_a_verb(), None, given)[0].tolist() == [[0]]
 
 
 @pytest.mark.parametrize(

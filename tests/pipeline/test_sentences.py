@@ -122,7 +122,7 @@ def test_no_sentence_begins_within_what_is_written_together(
     spaces = [after == " " for word, after in zip(words, [*words[1:], ""]) if word != " "]
     doc = Doc(splitter.vocab, words=written, spaces=spaces)
     scored = [part._replace(labels=numpy.ones_like(part.labels)) for part in tagger._score([doc])]
-    monkeypatch.setattr(tagger, "_score", lambda docs, given: scored)
+    monkeypatch.setattr(tagger, "_score", lambda docs, *_, **__: scored)
     assert [token.text for token in tagger(doc) if token.is_sent_start] == expected
 
 

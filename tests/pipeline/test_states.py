@@ -30,7 +30,7 @@ def parser_config(width: int) -> Dict[str, Any]:
             "maxout_pieces": 2,
             "use_upper": True,
             "tok2vec": {"@architectures": "spacy.Tok2VecListener.v1", "width": width, "upstream": "lstm_tagger"},
-        }
+        },
     }
 
 
