@@ -20,7 +20,7 @@ from thinc.api import Config
 from thinc.compat import has_cupy_gpu, has_torch_cuda_gpu
 from wasabi import msg
 
-from ..annotation_layers import NAMES, UPOS
+from ..annotation_layers import NAMES, TAG_LAYERS, UPOS
 from ..atomic_files import interrupted
 from ..evaluation.judgements import accuracy, evaluate_layers
 from ..evaluation.report import REPORT_FILE
@@ -88,6 +88,9 @@ def train_cli(
         help="Text, raw or annotated, that the tagger of --base labels and learns beside TRAIN, so as not to forget",
         exists=True,
     ),
+    forget: List[str] = typer.Option(
+        [], "--forget", metavar="LAYER", help="tag, pos, morph: a layer whose tag set has changed, not to be rehearsed"
+    ),
     raw: Optional[Path] = typer.Option(
         None,
         "--raw",
@@ -117,6 +120,7 @@ def train_cli(
                 ambiguous=ambiguous,
                 base=base,
                 rehearse=rehearse,
+                forget=forget,
                 raw=raw,
                 overrides=_parse_overrides(ctx.args),
             )
@@ -139,6 +143,7 @@ def train(
     ambiguous: bool = False,
     base: Optional[str] = None,
     rehearse: Optional[Path] = None,
+    forget: Sequence[str] = (),
     raw: Optional[Path] = None,
     overrides: Mapping[str, Any] = {},
 ) -> Path:
@@ -165,6 +170,7 @@ def train(
         one. It keeps its labels, and gets those of the data besides. Where the data lacks a layer, it learns the
         labels that it finds likely itself.
     rehearse (Optional[Path]): Text, raw or annotated, that the base labels, and that is learned beside the data.
+    forget (Sequence[str]): Layers of the base that are not rehearsed, since their tag set has changed.
     raw (Optional[Path]): Text that a first tagger labels, which is trained on the data alone, and that a second one
         learns beside the data.
     overrides (Mapping[str, Any]): Settings of the config, such as {"training.dropout": 0.3}.
@@ -181,7 +187,7 @@ def train(
         ['Determiner', 'Noun', 'Verb', 'Determiner', 'Noun']
     """  # noqa: RUF002 -- what spaCy's messages begin with
     best = output_path / DIR_MODEL_BEST
-    _check_options(base, rehearse, raw)
+    _check_options(base, rehearse, forget, raw)
     options = {name: value for name, value in locals().items() if name in OPTIONS_OF_FIRST}
     config = config or ("fast" if base is None else "adapt")
     if resume:
@@ -212,6 +218,7 @@ def train(
             teacher=teacher,
             unlabelled=rehearse if raw is None else raw,
             fill=base is not None,
+            forget=forget,
         )
         settings.update(corpus.settings)
         if base_nlp is None:
@@ -303,7 +310,10 @@ def _tag_map_settings(config: Mapping[str, Any], labels: Labels) -> Dict[str, An
     return {}
 
 
-def _check_options(base: Optional[str], rehearse: Optional[Path], raw: Optional[Path]) -> None:
+def _check_options(base: Optional[str], rehearse: Optional[Path], forget: Sequence[str], raw: Optional[Path]) -> None:
+    unknown = [layer for layer in forget if layer not in TAG_LAYERS]
+    if unknown:
+        raise ValueError(f"--forget {unknown[0]}: there is no such layer. Use: {', '.join(TAG_LAYERS)}.")
     if rehearse is not None and base is None:
         raise ValueError("Text to rehearse needs a tagger that knows it. Name one with --base.")
     if raw is not None and base is not None:

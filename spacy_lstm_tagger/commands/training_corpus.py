@@ -1,17 +1,19 @@
 """The data of a training, read and checked before anything is written."""
 
 import random
+from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from wasabi import msg
 
-from ..annotation_layers import NAMES
+from ..annotation_layers import NAMES, TAG_LAYERS
 from ..formats.treebank import find_part, read_docs
 from ..pipeline.gold_labels import Labels, collect_annotations, collect_labels
+from ..pipeline.loading import find_tagger
 from ..training.held_out import MIN_SENTENCES, hold_out, write_docs
 from ..training.rehearsal import fill_in, label_docs, read_rehearsal
 from .cli import show_progress
@@ -21,6 +23,8 @@ MOST_TIMES, MOST_WORDS = 4, 20_000
 # How much all of it counts beside the data.
 SHARE_OF_LABELLED = 1.0
 LABELLED = "labelled.spacy"
+# Share of words with labels that the base does not have, from which it may be that the tag sets differ.
+MANY_UNKNOWN = 0.05
 
 
 class TrainingCorpus(NamedTuple):
@@ -48,6 +52,7 @@ def read_corpus(
     teacher: Optional[Language] = None,
     unlabelled: Optional[Path] = None,
     fill: bool = False,
+    forget: Sequence[str] = (),
 ) -> TrainingCorpus:
     """Read the data before anything is written, so that an error in it leaves nothing behind.
 
@@ -55,6 +60,7 @@ def read_corpus(
     teacher (Optional[Language]): A pipeline that labels text.
     unlabelled (Optional[Path]): Text that it labels, to be learned beside the training data.
     fill (bool): Whether it fills in what the training data lacks.
+    forget (Sequence[str]): Layers that it does not label.
     The other arguments are those of `train`. RETURNS (TrainingCorpus): The data.
     """
     if dev_path is None and find_part(train_path, "dev") != train_path:
@@ -82,12 +88,14 @@ def read_corpus(
     held_out_old: List[Doc] = []
     if teacher is not None:
         if fill:
+            _warn_of_other_tag_set(find_tagger(teacher).label_data, docs, forget)
             fill_in(teacher, docs)
         train_path = write_docs(docs, directory / "train" / "new.spacy").parent
         (train_path / LABELLED).unlink(missing_ok=True)
         if old:
             rehearsed, held_out_old = hold_out(old, seed)
-            settings.update(_write_labelled(teacher, rehearsed, sum(map(len, docs)), train_path / LABELLED, seed))
+            n_new = sum(map(len, docs))
+            settings.update(_write_labelled(teacher, rehearsed, n_new, train_path / LABELLED, seed, forget))
     settings.update({"paths.train": str(train_path), "paths.dev": str(dev_path)})
     for part, path in (("train", train_path), ("dev", dev_path)):
         if format is not None and path.suffix != ".spacy" and not path.is_dir():
@@ -97,7 +105,23 @@ def read_corpus(
     return TrainingCorpus(settings, labels, held_out_old)
 
 
-def _write_labelled(teacher: Language, docs: List[Doc], n_new: int, path: Path, seed: int) -> Dict[str, Any]:
+def _warn_of_other_tag_set(known: Labels, docs: Sequence[Doc], forget: Sequence[str]) -> None:
+    """Warn if many words have labels that the base lacks: what it rehearses would contradict them."""
+    for layer in set(TAG_LAYERS) & set(known) - set(forget):
+        counts = Counter(getattr(token, f"{layer}_") if layer != "morph" else "" for doc in docs for token in doc)
+        new = sorted(label for label in counts if label and label not in known[layer])
+        n_words, n_new = sum(counts.values()) - counts[""], sum(counts[label] for label in new)
+        if n_new > MANY_UNKNOWN * n_words:
+            msg.warn(
+                f"{NAMES[layer]}: {n_new:,} of {n_words:,} words have labels that the base lacks: "
+                f"{', '.join(new[:5])}{', ...' if new[5:] else ''}",
+                f"If the tag set has changed, let the base not rehearse its own, with --forget {layer}",
+            )
+
+
+def _write_labelled(
+    teacher: Language, docs: List[Doc], n_new: int, path: Path, seed: int, forget: Sequence[str]
+) -> Dict[str, Any]:
     random.Random(seed).shuffle(docs)
     limit, n_words, drawn = max(MOST_WORDS, MOST_TIMES * n_new), 0, []
     for doc in docs:
@@ -105,7 +129,7 @@ def _write_labelled(teacher: Language, docs: List[Doc], n_new: int, path: Path, 
         n_words += len(doc)
         if n_words >= limit:
             break
-    write_docs(show_progress(label_docs(teacher, drawn), unit=" sentences"), path)
+    write_docs(show_progress(label_docs(teacher, drawn, forget), unit=" sentences"), path)
     msg.info(f"{path}: {len(drawn):,} of {len(docs):,} texts, {n_words:,} words, as the tagger labels them")
     return {"corpora.train.weights": {path.name: min(1.0, SHARE_OF_LABELLED * n_new / n_words)}}
 

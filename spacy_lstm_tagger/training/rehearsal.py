@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Sequence, Tuple
 
+import numpy
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import minibatch
 
 from ..allowed_labels import find_allowed_labels
-from ..annotation_layers import TAG_LAYERS
+from ..annotation_layers import LAYERS, TAG_LAYERS
 from ..formats.sentence import copy_words
 from ..formats.treebank import SUFFIXES, detect_format, read_docs
 from ..pipeline.loading import find_tagger
@@ -40,15 +41,18 @@ def read_rehearsal(nlp: Language, path: Path) -> Tuple[List[Doc], bool]:
     return list(read_docs(path, nlp.vocab)), True
 
 
-def label_docs(nlp: Language, docs: Iterable[Doc]) -> Iterator[Doc]:
+def label_docs(nlp: Language, docs: Iterable[Doc], without: Sequence[str] = ()) -> Iterator[Doc]:
     """Give docs the labels that a pipeline's tagger finds, with their probabilities.
 
     nlp (Language): The pipeline.
     docs (Iterable[Doc]): The docs. Only their words and sentence boundaries are read.
+    without (Sequence[str]): Layers that get no labels.
     YIELDS (Doc): Copies of the docs.
     """
     for doc, labels in _tag(nlp, docs):
-        set_soft_labels(doc, labels)
+        for layer in without:
+            doc.from_array([LAYERS[layer]], numpy.zeros(len(doc), dtype="uint64"))  # type: ignore[arg-type]
+        set_soft_labels(doc, {layer: tokens for layer, tokens in labels.items() if layer not in without})
         yield doc
 
 

@@ -13,6 +13,7 @@ from spacy_lstm_tagger.soft_labels import find_soft_labels
 from ..conftest import ROOT
 
 STEPS = ["--training.max_steps=40", "--training.eval_frequency=20"]
+MORE_STEPS = ["--training.max_steps=100", "--training.eval_frequency=100"]
 SAMPLE = ROOT / "corpus" / "en_sample-dev.conllu"
 REVIEWS = {part: ROOT / "corpus" / f"en_code_review-{part}.conllu" for part in ("train", "dev")}
 NEW = "Aspirin/DRUG helps/VBZ ./.\n" * 10
@@ -56,8 +57,7 @@ def test_ambiguous_words_are_not_scored(run_spacy, tmp_path):
 def test_base_learns_new_labels_and_keeps_the_old_ones(run_spacy, tmp_path):
     (tmp_path / "new.txt").write_text(NEW)
     data = ["--dev", tmp_path / "new.txt", "--base", "en_fast", "--rehearse", SAMPLE]
-    steps = ["--training.max_steps=100", "--training.eval_frequency=100"]
-    done = run_spacy("lstm-tagger", "train", tmp_path / "new.txt", tmp_path / "out", *data, *steps)
+    done = run_spacy("lstm-tagger", "train", tmp_path / "new.txt", tmp_path / "out", *data, *MORE_STEPS)
     nlp = spacy.load(tmp_path / "out" / "model-best")
     tokens = nlp("Aspirin helps. She reads old books.")
     assert [token.tag_ for token in tokens] == ["DRUG", "VBZ", ".", "PRP", "VBZ", "JJ", "NNS", "."]
@@ -101,6 +101,19 @@ def test_raw_text_is_rehearsed_by_its_lines(run_spacy, tmp_path):
     assert "old data, after" in done.stdout
 
 
+def test_a_changed_tag_set_is_warned_of_and_not_rehearsed_if_wanted(run_spacy, tmp_path):
+    (tmp_path / "new.txt").write_text("She/PP reads/VVZ books/NNS ./SENT\n" * 10)
+    train = ["lstm-tagger", "train", tmp_path / "new.txt", tmp_path / "out", "--dev", tmp_path / "new.txt", "--force"]
+    done = run_spacy(*train, "--base", "en_fast", "--rehearse", SAMPLE, *STEPS)
+    assert "XPOS: 30 of 40 words have labels that the base lacks: PP, SENT, VVZ" in flat(done.stdout)
+    done = run_spacy(*train, "--base", "en_fast", "--rehearse", SAMPLE, "--forget", "tag", *MORE_STEPS)
+    assert "that the base lacks" not in done.stdout
+    labelled = list(read_docs(tmp_path / "out" / "corpus" / "train" / "labelled.spacy", spacy.blank("en").vocab))
+    assert all(set(find_soft_labels(doc)) == {"pos", "morph"} for doc in labelled)
+    assert not any(token.tag_ for doc in labelled for token in doc)
+    assert [token.tag_ for token in spacy.load(tmp_path / "out" / "model-best")("She reads books.")][1] == "VVZ"
+
+
 def test_raw_text_is_labelled_by_a_first_tagger(run_spacy, tmp_path):
     (tmp_path / "raw.txt").write_text("She reads old books. It rains.\n" * 20)
     data = ["--dev", SAMPLE, "--raw", tmp_path / "raw.txt"]
@@ -119,6 +132,7 @@ def test_raw_text_is_labelled_by_a_first_tagger(run_spacy, tmp_path):
         (["--raw", SAMPLE, "--base", "en_fast"], "with --rehearse, and not with --raw"),
         (["--base", "en_fast", "--rehearse", ROOT / "corpus" / "tutorial.json"], "has 2 texts to rehearse"),
         (["--base", "nothing"], "nothing"),
+        (["--base", "en_fast", "--forget", "xpos"], "--forget xpos: there is no such layer"),
     ],
 )
 def test_options_that_do_not_go_together_are_errors(run_spacy, tmp_path, options, message):
