@@ -13,6 +13,8 @@ The package itself offers:
 - `replace_taggers(nlp, model)`: make a spaCy pipeline use the LSTM tagger in the place of its own taggers.
 - `set_soft_labels(doc, labels)`: give a doc the probabilities of labels, to train a small tagger with a large one.
 - `explain(nlp, text)`: why the tagger labels the words of a text as it does.
+- `lstm_tagger_table(texts, model)`: a data frame with a row for each token of some texts.
+- `Annotator(model)`: a function from a table with texts to the same table with their tokens and labels.
 - `__version__`: the version that is installed.
 """
 
@@ -24,25 +26,39 @@ if TYPE_CHECKING:
     from .pipeline.loading import load_pipeline
     from .pipeline.replace_taggers import replace_taggers
     from .soft_labels import set_soft_labels
+    from .tables.annotator import Annotator
+    from .tables.token_table import lstm_tagger_table
 
     __version__: str
 
-__all__ = ["__version__", "explain", "load_pipeline", "replace_taggers", "set_soft_labels"]
+__all__ = [
+    "Annotator",
+    "__version__",
+    "explain",
+    "load_pipeline",
+    "lstm_tagger_table",
+    "replace_taggers",
+    "set_soft_labels",
+]
+
+_MODULES = {
+    "Annotator": ".tables.annotator",
+    "load_pipeline": ".pipeline.loading",
+    "lstm_tagger_table": ".tables.token_table",
+    "replace_taggers": ".pipeline.replace_taggers",
+    "set_soft_labels": ".soft_labels",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for when it is used: spaCy and torch take seconds."""
     if name == "__version__":
         return import_module("importlib.metadata").version("spacy-lstm-tagger")
-    if name == "load_pipeline":
-        return import_module(".pipeline.loading", __name__).load_pipeline
-    if name == "replace_taggers":
-        return import_module(".pipeline.replace_taggers", __name__).replace_taggers
-    if name == "set_soft_labels":
-        return import_module(".soft_labels", __name__).set_soft_labels
     if name == "explain":
         # The package, which can be called: Python sets the name to it whenever a module in it is imported.
         return import_module(".explain", __name__)
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name], __name__), name)
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 
