@@ -1,6 +1,7 @@
 """The fields of records as columns of a table."""
 
 import json
+from contextlib import suppress
 from typing import Any, Dict, List, Sequence
 
 import pyarrow
@@ -72,13 +73,11 @@ def cast(table: pyarrow.Table, schema: pyarrow.Schema) -> pyarrow.Table:
 
 def _to_column(values: List[Any]) -> pyarrow.Array:
     kinds = {type(value) for value in values if value is not None}
-    if len(kinds) == 1 and (kind := kinds.pop()) in SCALARS:
-        try:
-            return pyarrow.array(values, SCALARS[kind])
-        except OverflowError:
-            pass
-    elif not kinds:
+    if not kinds:
         return pyarrow.nulls(len(values))
+    if len(kinds) == 1 and kinds <= SCALARS.keys():
+        with suppress(OverflowError):
+            return pyarrow.array(values, SCALARS[kinds.pop()])
     texts = [
         value if isinstance(value, (str, type(None))) else json.dumps(value, ensure_ascii=False) for value in values
     ]

@@ -5,6 +5,7 @@ import json
 from typing import BinaryIO, Dict, Iterator, List, NamedTuple, Union
 
 CHUNK = 1 << 20
+MARK = b"\xef\xbb\xbf"
 # The longest field of CSV, in characters, so that a quote that is not closed does not fill the memory.
 LONGEST_FIELD = 1 << 26
 # How much of a bad record the errors show.
@@ -49,16 +50,8 @@ def read_lines(stream: BinaryIO) -> Iterator[Record]:
     stream (BinaryIO): The file.
     YIELDS (Record): The lines, without their ends.
     """
-    number, rest = 0, [b""]
-    while chunk := stream.read(CHUNK):
-        first, *lines = chunk.split(b"\n")
-        rest.append(first)
-        for line in lines:
-            number += 1
-            yield Record(number, _clean(b"".join(rest), number))
-            rest = [line]
-    if last := b"".join(rest):
-        yield Record(number + 1, _clean(last, number + 1))
+    for number, line in enumerate(_split(stream), 1):
+        yield Record(number, line.removesuffix(b"\r"))
 
 
 def read_sentences(stream: BinaryIO) -> Iterator[Record]:
@@ -88,7 +81,7 @@ def read_csv(stream: BinaryIO, delimiter: str) -> Iterator[Union[Record, BadReco
     """
     csv.field_size_limit(LONGEST_FIELD)
     # Bytes that are not UTF-8 become lone surrogates, and the row is found to be bad when it is annotated.
-    lines = (line.content.decode("utf8", "surrogateescape") + "\n" for line in read_lines(stream))
+    lines = (line.decode("utf8", "surrogateescape") + "\n" for line in _split(stream))
     rows = csv.reader(lines, delimiter=delimiter, strict=True)
     header: List[str] = []
     while True:
@@ -118,5 +111,16 @@ def _check_header(names: List[str]) -> List[str]:
     return names
 
 
-def _clean(line: bytes, number: int) -> bytes:
-    return (line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line).removesuffix(b"\r")
+def _split(stream: BinaryIO) -> Iterator[bytes]:
+    """Split a file at line feeds, without the mark that some programs write at the beginning of UTF-8."""
+    rest: List[bytes] = []
+    chunk = stream.read(max(CHUNK, len(MARK))).removeprefix(MARK)
+    while chunk or not rest:
+        first, *lines = chunk.split(b"\n")
+        rest.append(first)
+        for line in lines:
+            yield b"".join(rest)
+            rest = [line]
+        chunk = stream.read(CHUNK)
+    if line := b"".join(rest):
+        yield line

@@ -101,7 +101,7 @@ def stat(info: Dict[str, Any]) -> Tuple[int, str]:
     info (Dict[str, Any]): What fsspec says about it.
     RETURNS (Tuple[int, str]): As in `Shard`.
     """
-    keys = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "created")
+    keys = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified")
     return info["size"] or 0, next((str(info[key]) for key in keys if info.get(key)), "")
 
 
