@@ -1,7 +1,6 @@
 """Rows in the form of the output, encoded where they are tagged: only there are their docs."""
 
 import json
-import re
 from typing import Iterable, List, Optional, Protocol, Sequence
 
 import pyarrow
@@ -18,7 +17,7 @@ from .job import Job
 from .parsed_rows import ParsedRow
 from .units import Unit
 
-SENTENCE_ID = re.compile(r"^(# sent_id = )")
+SENTENCE_ID = "# sent_id = "
 
 
 class Encoder(Protocol):
@@ -88,7 +87,9 @@ class CoNLLUEncoder(LineEncoder):
             else:
                 split = doc if doc.has_annotation("SENT_START") else Sentencizer()(doc)
                 name = " ".join(str(fields.get("id", row.line)).split())
-                sentences = [SENTENCE_ID.sub(rf"\1{name}-", text) for text in render_conllu([split], misc)]
+                sentences = [
+                    f"{SENTENCE_ID}{name}-{text.removeprefix(SENTENCE_ID)}" for text in render_conllu([split], misc)
+                ]
                 self.lines.append("".join([f"# newdoc id = {name}\n" if sentences else "", *sentences]))
 
 

@@ -75,7 +75,7 @@ class OutputFolder:
         """Write a file aside, and put it in place when it is whole.
 
         path (str): Its place. What is there is replaced.
-        YIELDS (BinaryIO): The file to write.
+        YIELDS (BinaryIO): The file to write. Raises an OSError that names the place if it cannot be written.
         """
         new = self.find(WORK, "unfinished", uuid4().hex)
         for needed in (new, path):
@@ -84,6 +84,9 @@ class OutputFolder:
             with self.fs.open(new, "wb") as file:
                 yield file
             self.fs.mv(new, path)
+        except OSError as error:
+            self.remove(new)
+            raise OSError(f"{path} cannot be written: {error}. Mend that, and run the command again.") from error
         except BaseException:
             self.remove(new)
             raise

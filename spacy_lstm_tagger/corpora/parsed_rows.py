@@ -57,7 +57,7 @@ def parse_rows(unit: Unit, nlp: Language, job: Job) -> Tuple[List[ParsedRow], Li
     for number, (line, content) in enumerate(zip(unit.rows.lines, _contents(unit, nlp, job.field))):
         try:
             rows.append(parse(ParsedRow(number, line, None, content), nlp, job))
-        except (ValueError, LookupError, TypeError) as error:
+        except Exception as error:  # of whatever a record may be
             errors.append(BadRecord.of(line, error, content if isinstance(content, (bytes, str)) else None))
     return rows, errors
 
