@@ -11,11 +11,11 @@ import pyarrow.parquet
 import pytest
 
 from spacy_lstm_tagger.corpora import annotate as annotate_module
-from spacy_lstm_tagger.corpora import local_engine
+from spacy_lstm_tagger.corpora import local_engine, units
 from spacy_lstm_tagger.corpora.local_engine import MAX_TRIES
 from spacy_lstm_tagger.corpora.work import do
 
-from .conftest import read_tree
+from .conftest import read_tree, run_here
 
 
 @pytest.fixture
@@ -28,14 +28,16 @@ def corpus(tmp_path):
 
 
 @pytest.fixture
-def expected(corpus, annotate_here, small_units, tmp_path, monkeypatch):
-    """What one process writes. Others then do the same."""
-    annotate_here(corpus, tmp_path / "expected")
-    monkeypatch.undo()
+def expected(corpus, trained_path, tmp_path, monkeypatch):
+    """What one process writes, of many units."""
+    monkeypatch.setattr(units, "UNIT_ROWS", 5)
+    with monkeypatch.context() as patched:
+        patched.setattr(annotate_module, "run_locally", run_here)
+        annotate_module.annotate(str(corpus), str(tmp_path / "expected"), str(trained_path))
     return read_tree(tmp_path / "expected")
 
 
-def test_processes_write_what_one_does(corpus, expected, small_units, trained_path, tmp_path):
+def test_processes_write_what_one_does(corpus, expected, trained_path, tmp_path):
     summary = annotate_module.annotate(str(corpus), str(tmp_path / "out"), str(trained_path), n_workers=2)
     assert read_tree(tmp_path / "out") == expected
     assert summary.counts[:2] == (150, 0)
@@ -50,7 +52,7 @@ def die_once(task, job):
 
 
 @pytest.mark.slow
-def test_worker_that_dies_is_replaced(corpus, expected, small_units, trained_path, tmp_path, monkeypatch):
+def test_worker_that_dies_is_replaced(corpus, expected, trained_path, tmp_path, monkeypatch):
     monkeypatch.setattr(local_engine, "do", die_once)
     annotate_module.annotate(str(corpus), str(tmp_path / "out"), str(trained_path), n_workers=2)
     (tmp_path / "out" / "_annotate" / "died").unlink()
@@ -64,7 +66,7 @@ def die_always(task, job):
 
 
 @pytest.mark.slow
-def test_what_kills_workers_is_named(corpus, expected, small_units, trained_path, tmp_path, monkeypatch):
+def test_what_kills_workers_is_named(corpus, expected, trained_path, tmp_path, monkeypatch):
     monkeypatch.setattr(local_engine, "do", die_always)
     message = rf"1\.txt, lines \d+ to \d+: the process that worked on this died {MAX_TRIES} times"
     with pytest.raises(ValueError, match=message):
@@ -81,9 +83,9 @@ def test_what_kills_workers_is_named(corpus, expected, small_units, trained_path
 def large(tmp_path):
     corpus = tmp_path / "large"
     corpus.mkdir()
-    (corpus / "one.txt").write_text("".join(f"The dog ate the apples {i} .\n" for i in range(150_000)))
-    for number in range(30):
-        (corpus / f"{number}.txt").write_text("".join(f"Everybody reads {i} books .\n" for i in range(1_000)))
+    (corpus / "one.txt").write_text("".join(f"The dog ate the apples {i} .\n" for i in range(60_000)))
+    for number in range(5):
+        (corpus / f"{number}.txt").write_text("".join(f"Everybody reads {i} books .\n" for i in range(500)))
     return corpus
 
 
@@ -186,4 +188,4 @@ def test_file_that_cannot_be_written_is_named(large, start, annotate_here, tmp_p
     assert process.wait() == 0
     annotate_here(large, tmp_path / "expected")
     assert read_tree(tmp_path / "out") == read_tree(tmp_path / "expected")
-    assert pyarrow.parquet.read_metadata(tmp_path / "out" / "one.parquet").num_rows == 150_000
+    assert pyarrow.parquet.read_metadata(tmp_path / "out" / "one.parquet").num_rows == 60_000
