@@ -160,7 +160,7 @@ def annotate_unit(unit: Unit, job: Job) -> UnitDone:
             docs = [doc for _, doc in tagged]
             encoder.add([row for row, _ in tagged], docs)
             n_tokens += sum(len(doc) for doc in docs if doc is not None)
-            n_wordless += sum(doc is None or doc.text.isspace() or not len(doc) for doc in docs)
+            n_wordless += sum(doc is None or all(token.is_space for token in doc) for doc in docs)
         if errors and job.strict:
             first = min(errors)
             raise ValueError(f"{unit.shard.address}, line {first.line}: {first.reason}")

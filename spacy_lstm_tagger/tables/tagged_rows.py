@@ -28,7 +28,7 @@ def tag_rows(nlp: Language, rows: Iterable[MakeDoc], batch_size: Optional[int] =
     for make in rows:
         makers.append(make)
         docs.append(_make_doc(make))
-        n_characters += len(doc.text) if isinstance(doc := docs[-1], Doc) else 0
+        n_characters += _count_characters(docs[-1])
         if len(docs) >= (batch_size or nlp.batch_size) or n_characters >= MAX_CHARACTERS:
             yield _tag_batch(nlp, docs, makers)
             makers, docs, n_characters = [], [], 0
@@ -41,6 +41,11 @@ def _make_doc(make: MakeDoc) -> TaggedRow:
         return make and make()
     except Exception as error:  # of any tokenizer
         return error
+
+
+def _count_characters(doc: TaggedRow) -> int:
+    """The length of a doc's text, which `doc.text` would put together of its tokens."""
+    return doc[-1].idx + len(doc[-1]) if isinstance(doc, Doc) and len(doc) else 0
 
 
 def _tag_batch(nlp: Language, docs: List[TaggedRow], makers: List[MakeDoc]) -> List[TaggedRow]:

@@ -4,8 +4,8 @@
 
 The corpus is the treebank's text again and again in paragraphs of five sentences, in one file of JSON lines. Each way
 is run as a command of its own: `nlp.pipe` and `spacy apply` in one process, the engines with one worker and with two,
-and Ray with two nodes on this machine, which have a worker each. Its speed is also shown without what starting takes, which is measured with one text.
-Memory is the most that a command and all that it started have at the same time (Linux).
+and Ray with two nodes on this machine, which have a worker each. Its speed is also shown without what starting takes,
+which is measured with one text. Memory is the most that a command and all that it started have together (Linux).
 """
 
 import argparse
