@@ -101,6 +101,8 @@ def annotate(
     )
     listing = find_shards(source, input_format)
     folder = open_output(job)
+    if f"{folder.path}/".startswith(f"{_make_absolute(source).rstrip('/')}/"):
+        raise ValueError(f"The output {folder.path} is in the input {source}. Name a folder beside it.")
     _prepare(folder, listing.shards, job)
     summary = Summary(skipped=listing.skipped)
     on_start(sum(shard.size for shard in listing.shards))

@@ -4,10 +4,10 @@
     _errors/news/part-1.jsonl                the records of that file that could not be tagged, if there are any
     _annotate/settings.json                  the settings of the run, and the input's files
     _annotate/done/news/part-1.json          what became of the file: rows, errors and tokens
-    _annotate/units/news/part-1/VERSION/N    encoded units of a file that is not yet whole
+    _annotate/units/DIGEST/N                 encoded units of a file that is not yet whole
     _annotate/unfinished/                    what is being written
 
-Units are removed when their file is in its place.
+Units are removed when their file is in its place. The digest is that of the file's name, size and version.
 """
 
 import json
@@ -55,8 +55,8 @@ class OutputFolder:
 
     def units(self, shard: Shard) -> str:
         """RETURNS (str): The path of its units, which is another one once the file has been changed."""
-        version = sha256(f"{shard.size} {shard.version}".encode()).hexdigest()[:16]
-        return self.find(WORK, "units", shard.name, version)
+        digest = sha256(f"{shard.name}\0{shard.size}\0{shard.version}".encode()).hexdigest()
+        return self.find(WORK, "units", digest[:32])
 
     def unit(self, shard: Shard, number: int) -> str:
         """RETURNS (str): The path of one of its units."""

@@ -17,8 +17,6 @@ from .work import Event, FilesRead, annotate_unit, join_units, read_work
 
 # How many processors a task that reads or joins reserves: it mostly waits, and actors may have reserved all.
 READING_CPUS = 0
-# Why an actor stopped.
-FAILURE = "failure"
 
 Batch = Dict[str, numpy.ndarray]
 
@@ -31,7 +29,7 @@ def run_on_ray(shards: Sequence[Shard], job: Job, n_workers: int, address: Optio
     n_workers (int): How many actors annotate, each with one thread and, if GPUs are used, with one GPU. 0: as many as
         there are processors or GPUs.
     address (Optional[str]): As in `ray.init`.
-    YIELDS (Event): What has been done. Raises a ValueError for what an actor cannot do.
+    YIELDS (Event): What has been done. Raises a ValueError for what an actor, or Ray, cannot do.
     """
     ray = import_extra("ray", "ray")
     data = import_extra("ray.data", "ray")
@@ -55,16 +53,21 @@ def run_on_ray(shards: Sequence[Shard], job: Job, n_workers: int, address: Optio
         join = ray.remote(num_cpus=READING_CPUS)(join_units)
         files = FilesRead()
         joining: List[Any] = []
-        for batch in events.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0):
-            for event in batch["item"]:
-                if isinstance(event, str):
-                    raise ValueError(event)
-                yield event
-                if complete := files.note(event):
-                    joining.append(join.remote(complete, job))
-            done, joining = ray.wait(joining, num_returns=len(joining), timeout=0) if joining else ([], [])
-            yield from map(ray.get, done)
-        yield from map(ray.get, joining)
+        try:
+            for batch in events.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0):
+                for event in batch["item"]:
+                    if isinstance(event, str):
+                        raise ValueError(event)
+                    yield event
+                    if complete := files.note(event):
+                        joining.append(join.remote(complete, job))
+                done, joining = ray.wait(joining, num_returns=len(joining), timeout=0) if joining else ([], [])
+                yield from map(ray.get, done)
+            yield from map(ray.get, joining)
+        except ray.exceptions.RayTaskError as error:
+            raise ValueError(str(error.cause)) from error
+        except ray.exceptions.RayError as error:
+            raise ValueError(f"Ray could not go on: {error}. Run the command again for what is missing.") from error
 
 
 class _ReadFiles:
@@ -84,7 +87,6 @@ class _AnnotateUnits:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        job.load()
 
     def __call__(self, batch: Batch) -> Batch:
         (item,) = batch["item"]

@@ -216,7 +216,7 @@ def join_units(read: AllRead, job: Job) -> ShardDone:
         )
     content = {"file": shard.address, "size": shard.size, "version": shard.version, **counts._asdict()}
     output.write_json(output.done(shard), content)
-    output.remove(output.units(shard).rpartition("/")[0])
+    output.remove(output.units(shard))
     return ShardDone(shard, counts)
 
 

@@ -5,12 +5,14 @@
 The corpus is the treebank's text again and again in paragraphs of five sentences, in one file of JSON lines. Each way
 is run as a command of its own: `nlp.pipe` and `spacy apply` in one process, the engines with one worker and with two,
 and Ray with two nodes on this machine, which have a worker each. Its speed is also shown without what starting takes,
-which is measured with one text. Memory is the most that a command and all that it started have together (Linux).
+which is measured with one text, and for each second that processors worked on it, which depends less on what else the
+machine does (not for Ray, whose processes are not the command's own). Memory is the most that a command and all that it started have together (Linux).
 """
 
 import argparse
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -52,7 +54,7 @@ ANNOTATE = ["-m", "spacy", "lstm-tagger", "annotate"]
 # Each takes the model, the corpus and the output.
 WAYS: dict[str, Callable[[str, str, str], list[str]]] = {
     "pipe": lambda model, corpus, out: ["-c", PIPE, model, corpus],
-    "apply": lambda model, corpus, out: ["-m", "spacy", "apply", model, corpus, f"{out}.spacy"],
+    "apply": lambda model, corpus, out: ["-m", "spacy", "apply", model, corpus, f"{out}.spacy", "--force"],
     "local-1": lambda model, corpus, out: [*ANNOTATE, corpus, out, "--model", model, "--workers", "1"],
     "local-2": lambda model, corpus, out: [*ANNOTATE, corpus, out, "--model", model, "--workers", "2"],
     "ray-1": lambda model, corpus, out: [
@@ -82,14 +84,16 @@ def main() -> None:
         write_corpus(options.data, work / "one.jsonl", 1, nlp.make_doc)
         n_tokens = write_corpus(options.data, work / "many.jsonl", options.tokens, nlp.make_doc)
         for way in options.ways:
-            start, _ = run(WAYS[way], work, "one.jsonl")
-            seconds, megabytes = run(WAYS[way], work, "many.jsonl")
+            start, start_of_processors, _ = run(WAYS[way], work, "one.jsonl")
+            seconds, of_processors, megabytes = run(WAYS[way], work, "many.jsonl")
             speeds[way] = n_tokens / max(seconds - start, 1e-9)
             row = [way, f"{n_tokens / seconds / 1000:.1f}k", f"{speeds[way] / 1000:.1f}k", f"{start:.0f} s"]
+            by_processor = n_tokens / max(of_processors - start_of_processors, 1e-9)
+            row.append("" if way in ("ray-1", "ray-2", "nodes") else f"{by_processor / 1000:.1f}k")
             rows.append([*row, f"{speeds[way] / speeds[options.ways[0]]:.2f}", f"{megabytes:,.0f}"])
             print(f"{way}: {seconds:.1f} s, {', '.join(rows[-1][1:])}", file=sys.stderr, flush=True)
-    header = ["", "tokens/s", "once started", "start", f"to {options.ways[0]}", "MB"]
-    msg.table(rows, header=header, divider=True, aligns=tuple("lrrrrr"))
+    header = ["", "tokens/s", "once started", "start", "by processor", f"to {options.ways[0]}", "MB"]
+    msg.table(rows, header=header, divider=True, aligns=tuple("lrrrrrr"))
     print(f"{n_tokens:,} tokens")
 
 
@@ -110,12 +114,12 @@ def write_corpus(data: Path, path: Path, n_tokens: int, tokenize: Callable[[str]
     return written
 
 
-def run(way: Callable[[str, str, str], list[str]], work: Path, corpus: str) -> tuple[float, float]:
-    """RETURNS (tuple[float, float]): Seconds and megabytes."""
+def run(way: Callable[[str, str, str], list[str]], work: Path, corpus: str) -> tuple[float, float, float]:
+    """RETURNS (tuple[float, float, float]): Seconds, seconds of processors, and megabytes."""
     out = work / "out"
     shutil.rmtree(out, ignore_errors=True)
     command = [sys.executable, *way(str(work / "model"), str(work / corpus), str(out))]
-    start = time.perf_counter()
+    start, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     with (work / "log").open("w") as log:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
@@ -126,7 +130,8 @@ def run(way: Callable[[str, str, str], list[str]], work: Path, corpus: str) -> t
     seconds = time.perf_counter() - start
     if process.returncode:
         raise SystemExit(f"{command} ended with {process.returncode}: {(work / 'log').read_text()}")
-    return seconds, most
+    now = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return seconds, now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime, most
 
 
 def count_megabytes(root: int) -> float:

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from spacy_lstm_tagger.corpora import annotate as annotate_module
+from spacy_lstm_tagger.corpora.output_folder import OutputFolder
+from spacy_lstm_tagger.corpora.shards import find_shards
 from spacy_lstm_tagger.corpora.work import UnitDone
 
 from .conftest import read_tree, run_here
@@ -167,8 +169,27 @@ def test_output_that_was_removed_is_made_again(annotate_here, corpus, tmp_path):
 
 
 def test_folder_with_other_things_is_left_alone(annotate_here, corpus, tmp_path):
-    with pytest.raises(ValueError, match="corpus is not empty, and no run of `annotate` began there"):
-        annotate_here(corpus, corpus)
+    with pytest.raises(ValueError, match="more is not empty, and no run of `annotate` began there"):
+        annotate_here(corpus / "0.txt", corpus / "more")
+
+
+@pytest.mark.parametrize("below", ["", "out"])
+def test_output_in_the_input_is_an_error(annotate_here, corpus, below):
+    with pytest.raises(ValueError, match="Name a folder beside it"):
+        annotate_here(corpus, corpus / below)
+    assert not (corpus / "out").exists()
+
+
+def test_file_beside_a_folder_of_its_name(annotate_here, tmp_path):
+    """Units of the one are not removed with those of the other."""
+    (tmp_path / "corpus" / "news").mkdir(parents=True)
+    (tmp_path / "corpus" / "news" / "a.txt").write_text("Run\n" * 12)
+    (tmp_path / "corpus" / "news.txt").write_text("Yes\n" * 12)
+    summary = annotate_here(tmp_path / "corpus", tmp_path / "out")
+    assert summary.counts[:2] == (24, 0) and summary.n_files == 2
+    folder = OutputFolder(str(tmp_path / "out"), ".parquet")
+    one, other = (folder.units(shard) for shard in find_shards(str(tmp_path / "corpus")).shards)
+    assert not one.startswith(other) and not other.startswith(one)
 
 
 @pytest.mark.parametrize(
