@@ -6,7 +6,8 @@ The corpus is the treebank's text again and again in paragraphs of five sentence
 is run as a command of its own: `nlp.pipe` and `spacy apply` in one process, the engines with one worker and with two,
 and Ray with two nodes on this machine, which have a worker each. Its speed is also shown without what starting takes,
 which is measured with one text, and for each second that processors worked on it, which depends less on what else the
-machine does (not for Ray, whose processes are not the command's own). Memory is the most that a command and all that it started have together (Linux).
+machine does (not for Ray, whose processes are not the command's own). Memory is the most that a command and all that it
+started have together (Linux).
 """
 
 import argparse
