@@ -15,6 +15,8 @@ The package itself offers:
 - `set_allowed_labels(doc, labels)`: tell of which labels a token has one, where it is not known which.
 - `set_weight(doc, weight)`: set how much the sentences of a doc count in training.
 - `explain(nlp, text)`: why the tagger labels the words of a text as it does.
+- `lstm_tagger_table(texts, model)`: a data frame with a row for each token of some texts.
+- `Annotator(model)`: a function from a table with texts to the same table with their tokens and labels.
 - `__version__`: the version that is installed.
 """
 
@@ -28,22 +30,28 @@ if TYPE_CHECKING:
     from .pipeline.replace_taggers import replace_taggers
     from .sentence_weights import set_weight
     from .soft_labels import set_soft_labels
+    from .tables.annotator import Annotator
+    from .tables.token_table import lstm_tagger_table
 
     __version__: str
 
 # The module of each name.
 MODULES = {
+    "Annotator": ".tables.annotator",
     "explain": ".explain",
     "load_pipeline": ".pipeline.loading",
+    "lstm_tagger_table": ".tables.token_table",
     "replace_taggers": ".pipeline.replace_taggers",
     "set_allowed_labels": ".allowed_labels",
     "set_soft_labels": ".soft_labels",
     "set_weight": ".sentence_weights",
 }
 __all__ = [
+    "Annotator",
     "__version__",
     "explain",
     "load_pipeline",
+    "lstm_tagger_table",
     "replace_taggers",
     "set_allowed_labels",
     "set_soft_labels",

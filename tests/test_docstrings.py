@@ -11,15 +11,19 @@ import spacy_lstm_tagger.explain
 from spacy_lstm_tagger.commands.train import train
 from spacy_lstm_tagger.pipeline.component import LSTMTaggerPipe
 from spacy_lstm_tagger.pipeline.loading import load_pipeline
+from spacy_lstm_tagger.tables.annotator import Annotator
+from spacy_lstm_tagger.tables.token_table import lstm_tagger_table
 
 from .conftest import ROOT
 
 DOCUMENTED = [
+    Annotator,
     spacy_lstm_tagger,
     spacy_lstm_tagger.explain,
     LSTMTaggerPipe,
     LSTMTaggerPipe.predict_proba,
     load_pipeline,
+    lstm_tagger_table,
     train,
 ]
 

@@ -33,6 +33,7 @@ SHORT_BENCHMARKS = {
     "measure_analysis.py": "",
     "compare_speed.py": "",
     "measure_gpu.py": "--words 1000 --steps 2",
+    "measure_annotate.py": "--tokens 1000 --ways local-1",
 }
 
 

@@ -2,6 +2,7 @@
 
 from spacy.cli import app
 
+from .annotate import annotate_cli
 from .cli import lstm_tagger_cli
 from .evaluate import evaluate_cli
 from .explain import explain_cli
@@ -12,4 +13,13 @@ from .train import train_cli
 
 app.add_typer(lstm_tagger_cli)
 
-__all__ = ["evaluate_cli", "explain_cli", "init_config_cli", "lstm_tagger_cli", "suggest_cli", "tag_cli", "train_cli"]
+__all__ = [
+    "annotate_cli",
+    "evaluate_cli",
+    "explain_cli",
+    "init_config_cli",
+    "lstm_tagger_cli",
+    "suggest_cli",
+    "tag_cli",
+    "train_cli",
+]

@@ -44,10 +44,29 @@ def read_blocks(lines: Iterable[str], file: Path, vocab: Vocab) -> Iterator[Bloc
         if line.strip():
             block.append((number, line))
         elif block:
-            yield _read_block(block, file, vocab)
+            yield read_block(block, file, vocab)
             block = []
     if block:
-        yield _read_block(block, file, vocab)
+        yield read_block(block, file, vocab)
+
+
+def read_block(block: List[Tuple[int, str]], file: Path, vocab: Vocab) -> Block:
+    """Read a sentence.
+
+    block (List[Tuple[int, str]]): Its lines with their numbers in the file.
+    file (Path): The file's name, for errors.
+    vocab (Vocab): The doc's vocab.
+    RETURNS (Block): The sentence. Raises a ValueError that names file and line.
+    """
+    words = read_words(block, file)
+    first = block[0][0]
+    doc = Doc(
+        vocab,
+        words=[columns[1] for columns in words.columns],
+        spaces=words.spaces,
+        sent_starts=[i == 0 for i in range(len(words.columns))],
+    )
+    return Block([line for _, line in block], [number - first for number in words.lines], doc)
 
 
 def fill_block(block: Block, misc: Callable[[Token], Iterable[str]] = lambda token: ()) -> str:
@@ -67,15 +86,3 @@ def fill_block(block: Block, misc: Callable[[Token], Iterable[str]] = lambda tok
         columns[9] = "|".join([*(entry for entry in [columns[9]] if entry != "_"), *misc(token)]) or "_"
         lines[number] = "\t".join(columns)
     return "\n".join(lines) + "\n\n"
-
-
-def _read_block(block: List[Tuple[int, str]], file: Path, vocab: Vocab) -> Block:
-    words = read_words(block, file)
-    first = block[0][0]
-    doc = Doc(
-        vocab,
-        words=[columns[1] for columns in words.columns],
-        spaces=words.spaces,
-        sent_starts=[i == 0 for i in range(len(words.columns))],
-    )
-    return Block([line for _, line in block], [number - first for number in words.lines], doc)

@@ -36,3 +36,8 @@ def has_amx(device: torch.device) -> bool:
 def to_tensor(array: numpy.ndarray, like: Tensor) -> Tensor:
     """RETURNS (Tensor): The array on the device where the other tensor is."""
     return torch.from_numpy(array).to(like.device)
+
+
+def use_threads(n_threads: int) -> None:
+    """Compute with so many threads in this process from now on."""
+    torch.set_num_threads(n_threads)
