@@ -32,6 +32,7 @@ SHORT_BENCHMARKS = {
     "measure_verbs.py": "",
     "measure_analysis.py": "",
     "compare_speed.py": "",
+    "learning_curve.py": "--sizes 100 --steps 20",
     "measure_gpu.py": "--words 1000 --steps 2",
     "measure_annotate.py": "--tokens 1000 --ways local-1",
 }

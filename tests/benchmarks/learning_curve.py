@@ -94,7 +94,7 @@ def collect_lexicon(docs: list[Doc]) -> dict[str, dict[str, list[str]]]:
     for token in (token for doc in docs for token in doc):
         for layer, label in (("pos", token.pos_), ("tag", token.tag_)):
             if label:
-                found.setdefault(token.lower_, {}).setdefault(layer, set()).add(label)
+                found.setdefault(token.text.lower(), {}).setdefault(layer, set()).add(label)
     return {word: {layer: sorted(names) for layer, names in labels.items()} for word, labels in found.items()}
 
 
@@ -114,7 +114,7 @@ def accuracies(
     for eg, doc in zip(examples, nlp.pipe([eg.predicted for eg in examples])):
         eg.predicted = doc
     pairs = [pair for eg in examples for pair in zip(eg.reference, eg.predicted)]
-    unknown = [pair for pair in pairs if pair[0].lower_ not in known]
+    unknown = [pair for pair in pairs if pair[0].text.lower() not in known]
     shown = [(pairs, layer) for layer in LAYERS] + [(unknown, layer) for layer in ("pos", "tag")]
     return [percent_right(*part) for part in shown]
 
