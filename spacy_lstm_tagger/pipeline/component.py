@@ -15,7 +15,7 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer, set_dropout_rate
 
-from ..annotation_layers import LAYERS, TAG_LAYERS, UPOS
+from ..annotation_layers import LAYERS, UPOS
 from ..formats.lexicon import read_lexicon
 from ..model.build_network import create_network, grow_network
 from ..model.features import set_word_mask, states_width
@@ -30,7 +30,8 @@ from .confidence import register_confidence
 from .conflicts import check_pipeline
 from .credits import add_credits
 from .gold_labels import check_labels, collect_annotations
-from .label_combinations import collect_combinations, grow_combinations
+from .growth import grow_labels
+from .label_combinations import collect_combinations
 from .label_parts import find_label_parts
 from .label_scheme import Labels, LabelScheme, TagMap, read_tag_map
 from .lemmas import KnownLemmas, Words
@@ -167,7 +168,8 @@ class LSTMTaggerPipe(TrainablePipe):
             "lemma" and "sents", where sentences begin.
         min_tree_freq (int): How often an edit tree must occur in the training data to be learned.
         lexicon (Optional[Union[Mapping[str, Any], str]]): The labels that words may have, for `set_lexicon`, or a file
-            with them. `initialize` reads it, and it is then part of the tagger.
+            with them. It is read where labels are known: by `initialize`, or at once with `pretrained`. It is then part
+            of the tagger.
         lexicon_min_count (int): How often a word must occur in the training data, in any case, for the labels that it
             has there to be the only ones that it may have. 0: no word is limited so.
         lexicon_in_training (bool): Whether labels that a word cannot have are left out of the loss too.
@@ -214,6 +216,9 @@ class LSTMTaggerPipe(TrainablePipe):
                 # A saved pipeline is loaded from its own files, and does not need the pretrained ones.
                 if directory.exists():
                     self.from_disk(directory, exclude=["vocab"])
+                    # A saved tagger has its own lexicon, and the file may be gone.
+                    if lexicon is not None and (isinstance(lexicon, Mapping) or Path(lexicon).exists()):
+                        self.set_lexicon(lexicon)
 
     @property
     def labels(self) -> Tuple[str, ...]:
@@ -247,6 +252,11 @@ class LSTMTaggerPipe(TrainablePipe):
         """RETURNS (Vocabulary): The words of the training data."""
         vocabulary: Vocabulary = self.model.attrs["vocabulary"]
         return vocabulary
+
+    @property
+    def lexicon(self) -> Optional[Lexicon]:
+        """RETURNS (Optional[Lexicon]): The labels that words may have, if there is a lexicon."""
+        return None if self._lexicon_mask is None else self._lexicon_mask.lexicon
 
     @property
     def store_confidence(self) -> bool:
@@ -388,31 +398,16 @@ class LSTMTaggerPipe(TrainablePipe):
 
     def _grow(self, data: TrainingData, labels: Labels) -> None:
         """Add labels and words to those that the network knows."""
-        scheme = self.label_scheme
-        added = {layer: names for layer, names in labels.items() if layer in self.cfg["heads"]}
-        added = {layer: names for layer, names in added.items() if layer in scheme.labels or layer not in scheme.layers}
-        grown = {
-            layer: list(dict.fromkeys([*scheme.labels.get(layer, ()), *added.get(layer, ())]))
-            for layer in LAYERS
-            if layer in scheme.labels or layer in added
+        before = self.label_scheme.labels
+        grown = grow_labels(self.label_scheme, data, labels, self.cfg["heads"])
+        self.calibrations = {
+            layer: kept for layer, kept in self.calibrations.items() if grown.labels[layer] == before[layer]
         }
-        if (set(grown) - set(scheme.labels)) & set(TAG_LAYERS):
-            # Those that there were would leave labels of the new heads out.
-            combinations = collect_combinations(data.annotations, grown)
-        else:
-            n_tags = [n for layer, n in scheme.n_labels.items() if layer in TAG_LAYERS]
-            combinations = grow_combinations(scheme.combinations, n_tags, data.annotations, grown)
-        known_lemmas = data.collect_known_lemmas(grown)
-        if scheme.known_lemmas is not None:
-            known_lemmas = scheme.known_lemmas.grow(data.lemmas, "pos" in grown)
-        has_grown = {layer for layer, names in grown.items() if names != scheme.labels.get(layer)}
-        self.calibrations = {layer: kept for layer, kept in self.calibrations.items() if layer not in has_grown}
-        self._set_labels(grown, combinations, known_lemmas)
+        self._set_labels(*grown)
         self.vocabulary.fit(data.words)
         for model in filter(None, (self.model, self._rehearsal_model)):
             grow_network(model, self.label_scheme.n_labels)
-        if self._lexicon_mask is not None:
-            self._use_lexicon(self._lexicon_mask.lexicon)
+        self._use_lexicon(self.lexicon)
 
     def _create(self, data: TrainingData, labels: Labels) -> None:
         """Create a network for labels and words."""
@@ -660,8 +655,7 @@ class LSTMTaggerPipe(TrainablePipe):
         return self
 
     def _to_parts(self) -> Dict[str, bytes]:
-        lexicon = None if self._lexicon_mask is None else self._lexicon_mask.lexicon
-        return storage.to_parts(self.label_scheme, self.calibrations, self.model, lexicon)
+        return storage.to_parts(self.label_scheme, self.calibrations, self.model, self.lexicon)
 
     def _load(self, parts: Mapping[str, bytes], source: str) -> None:
         learned = storage.from_parts(parts, self.model, source)

@@ -19,7 +19,8 @@ ADVICE = "spacy_lstm_tagger.replace_taggers(nlp) makes a pipeline use the LSTM t
 
 
 def check_pipeline(tagger: Any, docs: Sequence[Doc]) -> bool:
-    """Warn if labels are overwritten that should not be, if all are kept, or if the language differs. A pipeline that
+    """Warn if labels are overwritten that should not be, if all are kept, if the language differs, or if the lexicon is
+    missing. A pipeline that
     has its pretrained tagger from another one (`source`) gets the credits.
 
     tagger (LSTMTaggerPipe): The component, before it sets labels.
@@ -35,6 +36,12 @@ def check_pipeline(tagger: Any, docs: Sequence[Doc]) -> bool:
         if tagger.cfg["pretrained"] is not None:
             add_credits(nlp, tagger.cfg["pretrained"])
     _warn_of_labels_set_before(tagger, docs)
+    if tagger.cfg["lexicon"] is not None and tagger.lexicon is None:
+        warnings.warn(
+            f"'{tagger.name}' has no lexicon, though its setting is {tagger.cfg['lexicon']!s:.80}: the file was not "
+            "there, or says nothing of labels. Use set_lexicon().",
+            stacklevel=2,
+        )
     return True
 
 

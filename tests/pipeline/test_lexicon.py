@@ -158,9 +158,26 @@ def test_config_names_the_file(tmp_path: Path) -> None:
     assert tags(spacy.load(tmp_path / "saved"), "The", "zebra") == ["DT", "VB"]
 
 
+def test_a_pretrained_tagger_reads_it_at_once(tmp_path: Path) -> None:
+    (tmp_path / "lexicon.tsv").write_text("zebra\tVB\n")
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lstm_tagger", config={"pretrained": "en_fast", "lexicon": str(tmp_path / "lexicon.tsv")})
+    assert tags(nlp, "The", "zebra")[1] == "VB"
+    (tmp_path / "lexicon.tsv").unlink()
+    nlp.to_disk(tmp_path / "saved")
+    assert tags(spacy.load(tmp_path / "saved"), "The", "zebra")[1] == "VB"
+
+
+def test_a_lexicon_that_is_not_there_is_warned_of() -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lstm_tagger", config={"pretrained": "en_fast", "lexicon": "nowhere.tsv"})
+    with pytest.warns(UserWarning, match=r"has no lexicon, though its setting is nowhere\.tsv"):
+        nlp("The zebra")
+
+
 def test_frequent_words_of_the_training_data_keep_to_their_labels() -> None:
     nlp = make_pipeline(steps=30, lexicon_min_count=2)
-    lexicon = nlp.get_pipe("lstm_tagger")._lexicon_mask.lexicon
+    lexicon = nlp.get_pipe("lstm_tagger").lexicon
     # "the" twice, in two cases, and "."
     assert len(lexicon.keys) == 1 and lexicon.allowed == [{"pos": ["DET"], "tag": ["DT"]}]
     assert tags(nlp, "dog", "the", "THE")[1:] == ["DT", "DT"]
