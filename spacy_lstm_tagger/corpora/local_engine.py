@@ -6,7 +6,8 @@ import signal
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext
 from threading import Thread
 from typing import Deque, Dict, Iterable, Iterator, List, Optional
@@ -66,7 +67,7 @@ class _Workers:
         while len(self.tasks) >= TASKS_PER_WORKER * self.n_workers:
             events.extend(self.wait())
         try:
-            self.tasks[self.pool.submit(do, task, self.job)] = task
+            self.tasks[self._hand_out(task)] = task
         except BrokenProcessPool:
             events.extend(self._recover())
             events.extend(self.submit(task))
@@ -100,13 +101,18 @@ class _Workers:
             return future.result()
         for _ in range(MAX_TRIES - 1):
             with suppress(BrokenProcessPool):
-                return self.pool.submit(do, task, self.job).result()
+                return self._hand_out(task).result()
             self.pool.shutdown()
             self.pool = self._start()
         raise ValueError(
             f"{task.place}: the process that worked on this died {MAX_TRIES} times. If the memory was full, use fewer "
             "--workers; else leave these lines out."
         )
+
+    def _hand_out(self, task: Task) -> "Future[Event]":
+        # The pool starts a process when there is something to do.
+        with _interrupts_blocked():
+            return self.pool.submit(do, task, self.job)
 
     def _start(self) -> ProcessPoolExecutor:
         # Processes that fork would inherit threads of torch.
@@ -121,6 +127,20 @@ def _list_gpus(n_gpus: int, context: SpawnContext) -> "multiprocessing.Queue[str
     for device in visible[:n_gpus]:
         devices.put(device)
     return devices
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Let processes that are started not be stopped by Ctrl-C, which reaches them too, while they still import."""
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # which would unblock them
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin_worker(devices: Optional["multiprocessing.Queue[str]"]) -> None:

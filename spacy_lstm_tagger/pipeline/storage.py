@@ -96,7 +96,7 @@ def from_parts(parts: Mapping[str, bytes], model: TaggerModel, source: str) -> D
     digests = cfg.get("sha256", {})
     load_lexicon = partial(_load_lexicon, cfg.get("labels", {}))
     for name, key, load in ((LEMMAS, "known_lemmas", _load_known_lemmas), (LEXICON, "lexicon", load_lexicon)):
-        if name in digests or (name in parts and not digests):
+        if name in digests or name in parts:
             if name not in parts:
                 raise ValueError(f"{source}: '{name}' is missing. Copy or train the model again.")
             cfg[key] = _parse(parts, name, source, load, digests)
