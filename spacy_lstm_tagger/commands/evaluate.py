@@ -17,6 +17,7 @@ from ..evaluation.judgements import LayerScores, accuracy, count_confusions, jud
 from ..evaluation.report import REPORT_FILE, can_plot, write_report
 from ..evaluation.scores import (
     count_words,
+    describe_unknown_labels,
     differences,
     find_worst_labels,
     read_scores,
@@ -35,8 +36,6 @@ N_WORST = 10
 # For a tagger that finds sentences, raw text is read in documents of up to so many words, else by sentence.
 WORDS_OF_DOCUMENT = 1000
 DIFFERENCE = "  difference"
-# Share of words with labels that the tagger does not have, from which it may be that the tag sets differ.
-MANY_UNKNOWN = 0.05
 
 
 @lstm_tagger_cli.command("evaluate")
@@ -215,12 +214,6 @@ def _warn_of_unknown_labels(nlp: Language, layers: Dict[str, LayerScores]) -> No
     for name in TAG_LAYERS:
         if name not in layers or name not in label_data:
             continue
-        labels = label_data[name]
         counts = {label: count_words(score) for label, score in layers[name].per_label.items()}
-        unknown = sorted((label for label in counts if label not in labels), key=lambda label: -counts[label])
-        n_words = sum(counts[label] for label in unknown)
-        if n_words > MANY_UNKNOWN * sum(counts.values()):
-            msg.warn(
-                f"{NAMES[name]}: {n_words:,} of {sum(counts.values()):,} words have labels that the tagger does not "
-                f"have: {', '.join(unknown[:5])}{', ...' if len(unknown) > 5 else ''}"
-            )
+        if text := describe_unknown_labels(name, counts, label_data[name], "the tagger does not have"):
+            msg.warn(text)

@@ -1,7 +1,7 @@
 """Pick the sentences of a text that are most worth annotating."""
 
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, Optional, Tuple
+from typing import Iterable, List, Optional, Tuple
 
 import srsly
 import typer
@@ -16,8 +16,23 @@ from ..pipeline.loading import find_tagger, load_pipeline
 from ..training.selection import select_sentences
 from .cli import clean_exit, lstm_tagger_cli, show_progress
 
-# The format of a file by its suffix.
-FORMAT_OF = {".jsonl": "prodigy", ".json": "label-studio", ".conllu": "conllu"}
+Selected = List[Tuple[Doc, float]]
+
+
+def _render_prodigy(selected: Selected, layer: str, model: str) -> str:
+    return "".join(srsly.json_dumps(to_prodigy(doc, layer, score)) + "\n" for doc, score in selected)
+
+
+def _render_label_studio(selected: Selected, layer: str, model: str) -> str:
+    return str(srsly.json_dumps([to_label_studio(doc, layer, score, model) for doc, score in selected], indent=2))
+
+
+def _render_conllu(selected: Selected, layer: str, model: str) -> str:
+    return "".join(render_conllu([doc for doc, _ in selected], list_misc))
+
+
+# By the suffix of the file.
+RENDER = {".jsonl": _render_prodigy, ".json": _render_label_studio, ".conllu": _render_conllu}
 
 
 @lstm_tagger_cli.command("suggest")
@@ -48,7 +63,7 @@ def suggest_cli(
 
 def suggest(
     texts: Iterable[str], output_path: Path, *, model: str = "en", n: int = 100, layer: Optional[str] = None
-) -> List[Tuple[Doc, float]]:
+) -> Selected:
     """Pick sentences, and write them with the tagger's labels.
 
     texts (Iterable[str]): The texts.
@@ -60,24 +75,18 @@ def suggest(
     RETURNS (List[Tuple[Doc, float]]): The sentences, and the mean probability that a label is wrong. Raises a
         ValueError for another suffix, or a layer that the tagger does not set.
     """
-    if output_path.suffix not in FORMAT_OF:
-        raise ValueError(f"{output_path} has none of the suffixes that tell the format: {', '.join(FORMAT_OF)}.")
+    if output_path.suffix not in RENDER:
+        raise ValueError(f"{output_path} has none of the suffixes that tell the format: {', '.join(RENDER)}.")
     nlp = load_pipeline(model, store_confidence=True)
     layers = [name for name in ("pos", "tag") if name in find_tagger(nlp).set_layers]
     layer = layer or layers[0]
     if layer not in layers:
         raise ValueError(f"The tagger does not set {layer!r}. Use: {', '.join(layers)}.")
     selected = select_sentences(nlp, texts, layer, n)
-    write: Dict[str, Callable[[], str]] = {
-        "prodigy": lambda: "".join(srsly.json_dumps(to_prodigy(doc, layer, score)) + "\n" for doc, score in selected),
-        "label-studio": lambda: srsly.json_dumps(
-            [to_label_studio(doc, layer, score, str(model)) for doc, score in selected], indent=2
-        ),
-        "conllu": lambda: "".join(render_conllu([doc for doc, _ in selected], list_misc)),
-    }
+    rendered = RENDER[output_path.suffix](selected, layer, str(model))
     output_path.parent.mkdir(parents=True, exist_ok=True)
     with replace_file(output_path) as new:
-        new.write_text(write[FORMAT_OF[output_path.suffix]](), encoding="utf8")
+        new.write_text(rendered, encoding="utf8")
     if output_path.suffix == ".json":
         labels = find_tagger(nlp).pos_labels if layer == "pos" else find_tagger(nlp).labels
         output_path.with_suffix(".xml").write_text(label_studio_config(labels), encoding="utf8")

@@ -8,12 +8,12 @@ from typing import BinaryIO, Callable, Iterable, Iterator, List, Optional
 
 import typer
 from spacy.language import Language
-from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc
 from spacy.util import minibatch
 from wasabi.util import supports_ansi
 
 from ..formats.filled_conllu import Block, fill_block, is_conllu, read_blocks
+from ..formats.sentence import split_sentences
 from ..formats.tagged_text import list_misc, render
 from ..pipeline.loading import find_tagger, load_pipeline
 from .cli import clean_exit, lstm_tagger_cli, show_progress
@@ -104,7 +104,7 @@ def tag_batches(
     nlp = load_pipeline(model, store_confidence=confidence)
     docs: Iterable[Doc] = _pipe_batches(nlp, batches)
     if sentences or format == "conllu":
-        docs = map(_split_sentences, docs)
+        docs = map(split_sentences, docs)
     texts = (sentence for doc in docs for sentence in doc.sents) if sentences and format != "conllu" else docs
     return render(texts, format, confidence=confidence, lemmas=_sets_lemmas(nlp), color=color)
 
@@ -212,7 +212,3 @@ def _sets_lemmas(nlp: Language) -> bool:
     others = [name for name, pipe in nlp.pipeline if pipe is not tagger]
     by_others = any("token.lemma" in nlp.get_pipe_meta(name).assigns for name in others)
     return by_others or "lemma" in tagger.set_layers
-
-
-def _split_sentences(doc: Doc) -> Doc:
-    return doc if doc.has_annotation("SENT_START") else Sentencizer()(doc)

@@ -36,19 +36,6 @@ from .evaluate import TRAINING_LOG, TRAINING_RUN, announce_report, evaluate
 from .training_corpus import read_corpus
 
 # Loggers that also write a file, from which reports draw the learning curve.
-# Of `train`, those that a tagger for raw text is trained with.
-OPTIONS_OF_FIRST = (
-    "dev_path",
-    "lang",
-    "config",
-    "format",
-    "gpu_id",
-    "seed",
-    "resume",
-    "force",
-    "ambiguous",
-    "overrides",
-)
 SHOWN = ("pos", "tag", "morph", "lemma")
 LOGGERS_WITH_FILE = ("spacy.ConsoleLogger.v2", "spacy.ConsoleLogger.v3", "spacy-lstm-tagger.ProbabilityLogger.v1")
 
@@ -188,12 +175,27 @@ def train(
     """  # noqa: RUF002 -- what spaCy's messages begin with
     best = output_path / DIR_MODEL_BEST
     _check_options(base, rehearse, forget, raw)
-    options = {name: value for name, value in locals().items() if name in OPTIONS_OF_FIRST}
     config = config or ("fast" if base is None else "adapt")
     if resume:
         find_checkpoint(output_path)
     elif not force and (best.exists() or interrupted(best).exists()):
         raise ValueError(f"{best} is there already. Give another OUTPUT, or replace it with --force.")
+    teacher = None
+    if raw is not None:
+        teacher = _train_first(
+            train_path,
+            output_path / "first",
+            resume=resume,
+            dev_path=dev_path,
+            lang=lang,
+            config=config,
+            format=format,
+            gpu_id=gpu_id,
+            seed=seed,
+            force=force,
+            ambiguous=ambiguous,
+            overrides=overrides,
+        )
     with as_file(find_config(str(config))) as config_path:
         settings: Dict[str, Any] = {"system.seed": seed, **({} if lang is None else {"nlp.lang": lang})}
         if gpu_id >= 0 and not has_cupy_gpu:
@@ -205,9 +207,7 @@ def train(
         if has_log:
             settings["training.logger.output_file"] = str(output_path / TRAINING_LOG)
         setup_gpu(gpu_id)
-        base_nlp = teacher = None if base is None else load_pipeline(base)
-        if raw is not None:
-            teacher = _train_first(train_path, output_path / "first", **options)
+        base_nlp = None if base is None else load_pipeline(base)
         corpus = read_corpus(
             train_path,
             dev_path,
@@ -215,7 +215,7 @@ def train(
             format=format,
             ambiguous=ambiguous,
             seed=seed,
-            teacher=teacher,
+            teacher=base_nlp if raw is None else teacher,
             unlabelled=rehearse if raw is None else raw,
             fill=base is not None,
             forget=forget,

@@ -11,6 +11,7 @@ from spacy.vocab import Vocab
 from wasabi import msg
 
 from ..annotation_layers import NAMES, TAG_LAYERS
+from ..evaluation.scores import describe_unknown_labels
 from ..formats.treebank import find_part, read_docs
 from ..pipeline.gold_labels import Labels, collect_annotations, collect_labels
 from ..pipeline.loading import find_tagger
@@ -23,8 +24,6 @@ MOST_TIMES, MOST_WORDS = 4, 20_000
 # How much all of it counts beside the data.
 SHARE_OF_LABELLED = 1.0
 LABELLED = "labelled.spacy"
-# Share of words with labels that the base does not have, from which it may be that the tag sets differ.
-MANY_UNKNOWN = 0.05
 
 
 class TrainingCorpus(NamedTuple):
@@ -108,15 +107,9 @@ def read_corpus(
 def _warn_of_other_tag_set(known: Labels, docs: Sequence[Doc], forget: Sequence[str]) -> None:
     """Warn if many words have labels that the base lacks: what it rehearses would contradict them."""
     for layer in set(TAG_LAYERS) & set(known) - set(forget):
-        counts = Counter(getattr(token, f"{layer}_") if layer != "morph" else "" for doc in docs for token in doc)
-        new = sorted(label for label in counts if label and label not in known[layer])
-        n_words, n_new = sum(counts.values()) - counts[""], sum(counts[label] for label in new)
-        if n_new > MANY_UNKNOWN * n_words:
-            msg.warn(
-                f"{NAMES[layer]}: {n_new:,} of {n_words:,} words have labels that the base lacks: "
-                f"{', '.join(new[:5])}{', ...' if new[5:] else ''}",
-                f"If the tag set has changed, let the base not rehearse its own, with --forget {layer}",
-            )
+        labels = (getattr(token, f"{layer}_") if layer != "morph" else "" for doc in docs for token in doc)
+        if text := describe_unknown_labels(layer, Counter(filter(None, labels)), known[layer], "the base lacks"):
+            msg.warn(text, f"If the tag set has changed, let the base not rehearse its own, with --forget {layer}")
 
 
 def _write_labelled(

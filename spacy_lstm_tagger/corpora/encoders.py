@@ -5,11 +5,11 @@ from typing import Iterable, List, Optional, Protocol, Sequence
 
 import pyarrow
 from spacy.language import Language
-from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc, DocBin
 
 from ..formats.conllu import render_conllu
 from ..formats.filled_conllu import fill_block
+from ..formats.sentence import split_sentences
 from ..formats.tagged_text import list_misc
 from ..tables.token_columns import TokenColumns
 from .field_columns import to_records, to_table
@@ -85,7 +85,7 @@ class CoNLLUEncoder(LineEncoder):
             elif doc is None:
                 self.lines.append("")
             else:
-                split = doc if doc.has_annotation("SENT_START") else Sentencizer()(doc)
+                split = split_sentences(doc)
                 name = " ".join(str(fields.get("id", row.line)).split())
                 sentences = [
                     f"{SENTENCE_ID}{name}-{text.removeprefix(SENTENCE_ID)}" for text in render_conllu([split], misc)

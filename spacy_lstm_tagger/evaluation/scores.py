@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Container, Dict, List, Mapping, Optional, Tuple
 
 import srsly
 from spacy.scorer import PRFScore
@@ -12,6 +12,8 @@ from .judgements import Confusions, LayerScores, accuracy
 
 # Labels of fewer words are left out of the worst ones, if there are enough others.
 MIN_WORDS = 10
+# Share of words with labels that a tagger does not have, from which it may be that the tag sets differ.
+MANY_UNKNOWN = 0.05
 
 
 def score_features(confusions: Confusions) -> Dict[str, PRFScore]:
@@ -104,6 +106,25 @@ def read_scores(path: Path) -> Dict[str, Any]:
     except (ValueError, TypeError, KeyError):
         pass
     raise ValueError(f"{path} does not hold the scores of an evaluation. Write them with `evaluate --output {path}`.")
+
+
+def describe_unknown_labels(
+    layer: str, counts: Mapping[str, int], known: Container[str], lacking: str
+) -> Optional[str]:
+    """Tell of labels that a tagger does not have, if so many words have them that it may have another tag set.
+
+    layer (str): The layer.
+    counts (Mapping[str, int]): How many words have each label.
+    known (Container[str]): The tagger's labels.
+    lacking (str): Who lacks them: "the tagger does not have".
+    RETURNS (Optional[str]): How many words have which labels; None if they are few.
+    """
+    unknown = sorted((label for label in counts if label not in known), key=lambda label: (-counts[label], label))
+    n_words, n_unknown = sum(counts.values()), sum(counts[label] for label in unknown)
+    if n_unknown <= MANY_UNKNOWN * n_words:
+        return None
+    listed = f"{', '.join(unknown[:5])}{', ...' if len(unknown) > 5 else ''}"
+    return f"{NAMES[layer]}: {n_unknown:,} of {n_words:,} words have labels that {lacking}: {listed}"
 
 
 def differences(layer: str, scores: LayerScores, baseline: Mapping[str, Any]) -> Optional[List[str]]:

@@ -5,7 +5,6 @@ Label Studio: JSON, https://labelstud.io/guide/predictions and https://labelstud
 """
 
 import json
-import re
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 from xml.sax.saxutils import quoteattr
@@ -13,13 +12,11 @@ from xml.sax.saxutils import quoteattr
 from spacy.tokens import Doc
 
 from ..annotation_layers import UPOS
-from .sentence import Sentence, lines
+from .sentence import Sentence, decode_json, has_half_a_pair, lines
 
 # Names of the controls in Label Studio's configuration.
 LABEL, TEXT = "label", "text"
 
-# Half of a surrogate pair, which is no character.
-HALF = re.compile("[\ud800-\udfff]")
 # Of each token that has one, the label: first character, the one after the last, label.
 Labelled = List[Tuple[int, int, str]]
 
@@ -104,10 +101,7 @@ def read_label_studio(text: str, file: Path) -> Iterator[Sentence]:
     file (Path): The file's name, for errors.
     YIELDS (Sentence): The sentences. Raises a ValueError that names file and task.
     """
-    try:
-        tasks = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file} is not valid JSON: {error}.") from None
+    tasks = decode_json(text, file)
     if not isinstance(tasks, list):
         raise ValueError(f"{file}, task 1: a list of tasks was expected, not {tasks!r:.60}.")
     for number, task in enumerate(tasks, 1):
@@ -143,7 +137,7 @@ def _labels(doc: Doc, layer: str) -> Iterator[Tuple[int, Tuple[int, int, str]]]:
 def _to_sentence(text: str, words: Sequence[Tuple[int, int]], labelled: Labelled) -> Sentence:
     """Words are those that are given and those that have labels; what is left is split at spaces, without labels."""
     labels = {(start, end): label for start, end, label in labelled}
-    if not all(isinstance(part, str) for part in (text, *labels.values())) or HALF.search(
+    if not all(isinstance(part, str) for part in (text, *labels.values())) or has_half_a_pair(
         "".join([text, *labels.values()])
     ):
         raise ValueError("text and labels must be strings of whole characters")

@@ -8,7 +8,7 @@ import srsly
 
 from ..annotation_layers import TAG_LAYERS, UPOS
 from .conllu import COLUMNS
-from .sentence import OR, lines
+from .sentence import OR, decode, lines
 
 # For each word the labels that it may have in some layers, and in "lemma" its lemma.
 Entries = Dict[str, Dict[str, List[str]]]
@@ -31,7 +31,7 @@ def read_lexicon(source: Union[str, Path, Mapping[str, Any]]) -> Entries:
         found = list(_read_mapping(source, "the lexicon"))
     else:
         path = Path(source)
-        text = path.read_text("utf-8-sig")
+        text = decode(path.read_bytes(), path)
         if text.lstrip().startswith("{"):
             found = list(_read_mapping(srsly.json_loads(text), str(path)))
         else:

@@ -1,15 +1,21 @@
 """An annotated sentence, which every text format is read into."""
 
+import json
+import re
+from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
+from spacy.attrs import SENT_START
+from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from ..allowed_labels import is_excluded, set_allowed_labels
-from ..annotation_layers import NO_FEATS
+from ..annotation_layers import NO_FEATS, SENTENCE_STARTS
 from ..sentence_weights import set_weight
 from .multiword_tokens import MultiwordToken, keep_multiword_tokens
 
+HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 # Between the tags that a word may have, where the annotation does not say which.
 OR = "|"
 # In `Doc.user_data`: the key of an extension attribute of the first token.
@@ -93,6 +99,44 @@ def find_alternatives(label: str) -> List[str]:
     """RETURNS (List[str]): The labels that an ambiguous one names; none if it is not ambiguous."""
     names = [name for name in label.split(OR) if name]
     return names if len(names) > 1 or is_excluded(label) else []
+
+
+def has_sentences(doc: Doc) -> bool:
+    """RETURNS (bool): Whether a doc has several sentences: the boundary of a single one says nothing."""
+    return int((doc.to_array(SENT_START) == SENTENCE_STARTS["start"]).sum()) > 1
+
+
+def split_sentences(doc: Doc) -> Doc:
+    """RETURNS (Doc): The doc, with the boundaries that spaCy's sentencizer finds if it has none."""
+    return doc if doc.has_annotation("SENT_START") else Sentencizer()(doc)
+
+
+def decode(data: bytes, file: Path) -> str:
+    """Read UTF-8.
+
+    data (bytes): The content of a file.
+    file (Path): The file's name, for errors.
+    RETURNS (str): The text. Raises a ValueError that names file and byte.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{file} is not UTF-8: byte {error.start} is 0x{data[error.start]:02x}. Convert it first, e.g. with iconv."
+        ) from None
+
+
+def decode_json(text: str, file: Path) -> Any:
+    """RETURNS (Any): What a file of JSON holds. Raises a ValueError that names the file."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{file} is not valid JSON: {error}.") from None
+
+
+def has_half_a_pair(text: str) -> bool:
+    """RETURNS (bool): Whether a text has half of a surrogate pair, which is no character, as JSON can."""
+    return HALF_A_PAIR.search(text) is not None
 
 
 def lines(text: str) -> List[str]:

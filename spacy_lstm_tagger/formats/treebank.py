@@ -24,7 +24,7 @@ from .conllu import read_conllu
 from .multiword_tokens import merge_as_tokenized, merge_multiword_tokens
 from .parquet import read_parquet
 from .raw_text import make_raw_example
-from .sentence import BEGINS_PARAGRAPH, lines, to_doc
+from .sentence import BEGINS_PARAGRAPH, decode, has_sentences, lines, to_doc
 from .word_tag_pairs import is_pair, read_json, read_jsonl, read_text, read_tsv
 
 # In the directory of a treebank, these can be something else, such as its text.
@@ -101,7 +101,7 @@ def create_treebank_v1(
             document = join(group) if len(group) > 1 else group[0]
             if raw_text:
                 yield make_raw_example(document, nlp)
-            elif documents and len(_split(document)) > 1:
+            elif documents and has_sentences(document):
                 for eg in _keep_tokens(nlp, _vary(document, nlp, multiword, False)):
                     yield from corpus.augmenter(nlp, eg)
 
@@ -171,7 +171,7 @@ def read_docs(
             docs = read_parquet(file, vocab)
         else:
             read = partial(read_conllu, ambiguous=ambiguous) if file_format == "conllu" else FORMATS[file_format]
-            docs = (to_doc(sentence, vocab, ambiguous) for sentence in read(_decode(data, file), file))
+            docs = (to_doc(sentence, vocab, ambiguous) for sentence in read(decode(data, file), file))
         of_file = next((weight for pattern, weight in weights.items() if fnmatch(file.name, pattern)), None)
         for doc in docs:
             n_docs += 1
@@ -217,7 +217,7 @@ def detect_format(data: bytes, file: Path) -> str:
     for header, name in HEADERS.items():
         if data.startswith(header):
             return name
-    text = _decode(data, file)
+    text = decode(data, file)
     if not text.strip():
         raise ValueError(f"{file} is empty: it holds no annotated sentence.")
     written = [line for line in lines(text) if line.strip()]
@@ -265,15 +265,6 @@ def _try_json(text: str) -> Any:
 
 def _is_comment(line: str) -> bool:
     return line.startswith("#") and "\t" not in line
-
-
-def _decode(data: bytes, file: Path) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{file} is not UTF-8: byte {error.start} is 0x{data[error.start]:02x}. Convert it first, e.g. with iconv."
-        ) from None
 
 
 def _read_doc_bin(data: bytes, file: Path, vocab: Vocab) -> Iterator[Doc]:

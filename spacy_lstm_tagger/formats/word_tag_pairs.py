@@ -1,11 +1,10 @@
 """Formats in which a sentence is words and their tags: word/TAG text, two-column TSV, JSON and JSON lines."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any, Iterator
 
-from .sentence import Sentence, blocks, lines
+from .sentence import Sentence, blocks, decode_json, has_half_a_pair, lines
 
 
 def read_text(text: str, file: Path) -> Iterator[Sentence]:
@@ -39,10 +38,7 @@ def read_tsv(text: str, file: Path) -> Iterator[Sentence]:
 
 def read_json(text: str, file: Path) -> Iterator[Sentence]:
     """Read a JSON list of pairs of words and tags."""
-    try:
-        pairs = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file} is not valid JSON: {error}.") from None
+    pairs = decode_json(text, file)
     if not isinstance(pairs, list):
         raise ValueError(f"{file} must hold a list of pairs of words and tags, not {pairs!r:.60}.")
     for i, pair in enumerate([pairs] if is_pair(pairs) else pairs, 1):
@@ -83,6 +79,6 @@ def _read_pair(pair: Any, place: str) -> Sentence:
         raise ValueError(f"{place}: {len(words)} words but {len(tags)} tags: {' '.join(words)!r:.60}")
     if not all(word.strip() for word in words) or not words:
         raise ValueError(f"{place}: a sentence needs words, and none of them may be empty.")
-    if re.search("[\ud800-\udfff]", "".join([*words, *tags])):
+    if has_half_a_pair("".join([*words, *tags])):
         raise ValueError(f"{place}: it has half of a surrogate pair, which is no character: {' '.join(words)!r:.60}")
     return Sentence(words, tags=tags)

@@ -309,7 +309,7 @@ class LSTMTaggerPipe(TrainablePipe):
         base = base or self.cfg["pretrained"]
         if base is not None:
             self._restore(base)
-        data = read_training_data(get_examples())
+        data = read_training_data(get_examples(), with_tagged=bool(self.cfg["lexicon_min_count"]))
         found = data.collect_labels(self.cfg["neg_prefix"], self.cfg["min_tree_freq"])
         if labels is None:
             labels = found

@@ -3,11 +3,11 @@
 from collections import Counter
 from typing import Iterable, Mapping, Sequence
 
-from spacy.attrs import IS_SPACE, SENT_START
+from spacy.attrs import IS_SPACE
 from spacy.tokens import Doc
 
 from ..allowed_labels import find_allowed_labels, is_excluded
-from ..annotation_layers import NAMES, NO_FEATS, SENTENCE_STARTS, TAG_LAYERS, Annotation
+from ..annotation_layers import NAMES, NO_FEATS, TAG_LAYERS, Annotation
 from ..soft_labels import normalize
 from .label_scheme import Labels
 
@@ -68,11 +68,6 @@ def check_labels(annotations: Iterable[Annotation], labels: Mapping[str, Sequenc
             "keeps what the tagger has learned (a component with 'source' in the config is not initialized: use `base` "
             "in [initialize.components.lstm_tagger] instead), or replace them in the data by the tagger's."
         )
-
-
-def has_sentences(doc: Doc) -> bool:
-    """RETURNS (bool): Whether a doc has several sentences: the boundary of a single one says nothing."""
-    return int((doc.to_array(SENT_START) == SENTENCE_STARTS["start"]).sum()) > 1
 
 
 def _list(names: Sequence[str]) -> str:

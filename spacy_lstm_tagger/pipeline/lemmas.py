@@ -20,6 +20,7 @@ from spacy.tokens import Doc
 
 from ..annotation_layers import UPOS_IDS
 from ..model.normalization import normalize
+from .hash_tables import find_numbers, is_hash_table
 from .token_attributes import get_attributes
 
 # What spaCy's edit trees have in the place of a part that is empty.
@@ -126,7 +127,7 @@ class KnownLemmas(NamedTuple):
         keys = numpy.frombuffer(parts["keys"], dtype="uint64")
         numbers = numpy.frombuffer(parts["numbers"], dtype="uint16")
         known = cls(keys, list(parts["trees"]), numbers)
-        if len(keys) != len(numbers) or (keys[1:] <= keys[:-1]).any() or (numbers >= len(known.trees)).any():
+        if not is_hash_table(keys, numbers, len(known.trees)):
             raise ValueError("words and trees do not belong together")
         return known
 
@@ -253,11 +254,7 @@ class Lemmatizer:
 
     def _find_known(self, words: Words, upos: numpy.ndarray) -> numpy.ndarray:
         """The trees of the words that are known, -1 for others. Shape (n_tokens,)."""
-        if not len(self._known_keys):
-            return numpy.full(len(upos), -1)
-        keys = make_keys(words.lower, upos)
-        places = numpy.minimum(numpy.searchsorted(self._known_keys, keys), len(self._known_keys) - 1)
-        return numpy.where(self._known_keys[places] == keys, self._known_labels[places], -1)
+        return find_numbers(self._known_keys, self._known_labels, make_keys(words.lower, upos), -1)
 
     def _choose_likeliest(self, words: Words, logits: numpy.ndarray) -> Tuple[numpy.ndarray, numpy.ndarray]:
         labels = logits.argmax(axis=1)

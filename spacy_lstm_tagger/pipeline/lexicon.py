@@ -10,6 +10,7 @@ from spacy.strings import get_string_id
 from ..annotation_layers import NAMES, TAG_LAYERS
 from ..model.normalization import normalize
 from ..model.tagging_pass import LATE
+from .hash_tables import find_numbers, is_hash_table
 from .label_scheme import Labels, LabelScheme
 from .probabilities import IMPOSSIBLE
 
@@ -54,8 +55,7 @@ class Lexicon(NamedTuple):
         parts = srsly.msgpack_loads(data)
         keys = numpy.frombuffer(parts["keys"], "uint64")
         lexicon = cls(keys, list(parts["allowed"]), numpy.frombuffer(parts["numbers"], "uint32"))
-        is_whole = len(keys) == len(lexicon.numbers) and (keys[1:] > keys[:-1]).all()
-        if not is_whole or (lexicon.numbers >= len(lexicon.allowed)).any():
+        if not is_hash_table(keys, lexicon.numbers, len(lexicon.allowed)):
             raise ValueError("words and labels do not belong together")
         for labels in lexicon.allowed:
             if not all(
@@ -86,17 +86,13 @@ class LexiconMask:
     def find(self, words: Sequence[str]) -> numpy.ndarray:
         """RETURNS (numpy.ndarray): What is added to each word's logits of all heads but `LATE`. float32, shape
         (n_words, n_labels)."""
-        if not len(self.lexicon.keys):
-            return self._masks[[-1] * len(words)]
+        keys, numbers = self.lexicon.keys, self.lexicon.numbers
         spellings = list(map(normalize, words))
-        numbers = self._find([get_string_id(spelling.lower()) for spelling in spellings], [-1] * len(words))
-        return self._masks[self._find(list(map(get_string_id, spellings)), numbers)]
-
-    def _find(self, keys: Sequence[int], default: Sequence[int]) -> List[int]:
-        lexicon = self.lexicon
-        wanted = numpy.array(keys, "uint64")
-        places = numpy.minimum(numpy.searchsorted(lexicon.keys, wanted), len(lexicon.keys) - 1)
-        return numpy.where(lexicon.keys[places] == wanted, lexicon.numbers[places], default).tolist()
+        in_lower_case = numpy.array([get_string_id(spelling.lower()) for spelling in spellings], "uint64")
+        found = find_numbers(keys, numbers, in_lower_case, -1)
+        return self._masks[
+            find_numbers(keys, numbers, numpy.array(list(map(get_string_id, spellings)), "uint64"), found)
+        ]
 
 
 def check_allowed(labels: Mapping[str, Sequence[str]], scheme: LabelScheme, word: str = "") -> None:

@@ -9,7 +9,7 @@ from spacy.training import Example
 
 from ..annotation_layers import LAYERS
 from ..formats.raw_text import is_raw_text
-from .gold_labels import has_sentences
+from ..formats.sentence import has_sentences
 
 
 def lstm_tagger_score(examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:

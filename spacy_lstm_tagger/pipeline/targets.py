@@ -8,9 +8,9 @@ from spacy.training import Example
 
 from ..allowed_labels import NOT, find_allowed_labels, is_excluded
 from ..annotation_layers import LAYERS, NO_FEATS, SENTENCE_STARTS, TAG_LAYERS
+from ..formats.sentence import has_sentences
 from ..sentence_weights import find_weights
 from ..soft_labels import NO_LABEL, find_soft_labels, normalize
-from .gold_labels import has_sentences
 from .label_scheme import label_values
 from .lemmas import find_tree
 from .token_attributes import get_attributes

@@ -6,7 +6,8 @@ from typing import Iterable, NamedTuple, Optional, Tuple
 from spacy.training import Example
 
 from ..annotation_layers import SENTENCE_STARTS, Annotation
-from .gold_labels import collect_annotations, collect_labels, has_sentences
+from ..formats.sentence import has_sentences
+from .gold_labels import collect_annotations, collect_labels
 from .label_scheme import Labels
 from .lemmas import KnownLemmas, collect_known_lemmas, collect_trees
 
@@ -53,10 +54,11 @@ class TrainingData(NamedTuple):
 NO_DATA = TrainingData(Counter(), Counter(), Counter(), Counter(), False)
 
 
-def read_training_data(examples: Iterable[Example]) -> TrainingData:
+def read_training_data(examples: Iterable[Example], with_tagged: bool = False) -> TrainingData:
     """Read all examples.
 
     examples (Iterable[Example]): The examples.
+    with_tagged (bool): Whether `tagged` is wanted too.
     RETURNS (TrainingData): What they have.
     """
     data = TrainingData(Counter(), Counter(), Counter(), Counter(), False)
@@ -64,7 +66,8 @@ def read_training_data(examples: Iterable[Example]) -> TrainingData:
         data.annotations.update(collect_annotations([eg.reference]))
         data.words.update(token.text for token in eg.predicted if not token.is_space)
         data.lemmas.update((token.text, token.pos_, token.lemma_) for token in eg.reference if token.lemma)
-        data.tagged.update((token.text, token.tag_, token.pos_) for token in eg.reference if not token.is_space)
+        if with_tagged:
+            data.tagged.update((token.text, token.tag_, token.pos_) for token in eg.reference if not token.is_space)
         if not data.has_sentences and has_sentences(eg.reference):
             data = data._replace(has_sentences=True)
     return data

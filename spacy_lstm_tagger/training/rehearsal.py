@@ -10,7 +10,7 @@ from spacy.util import minibatch
 
 from ..allowed_labels import find_allowed_labels
 from ..annotation_layers import LAYERS, TAG_LAYERS
-from ..formats.sentence import copy_words
+from ..formats.sentence import copy_words, decode, lines
 from ..formats.treebank import SUFFIXES, detect_format, read_docs
 from ..pipeline.loading import find_tagger
 from ..soft_labels import set_soft_labels
@@ -36,7 +36,7 @@ def read_rehearsal(nlp: Language, path: Path) -> Tuple[List[Doc], bool]:
     try:
         detect_format(path.read_bytes(), path)
     except ValueError:
-        texts = filter(str.strip, path.read_text("utf-8-sig").splitlines())
+        texts = filter(str.strip, lines(decode(path.read_bytes(), path)))
         return list(map(nlp.make_doc, texts)), False
     return list(read_docs(path, nlp.vocab)), True
 

@@ -54,8 +54,8 @@ def select_sentences(nlp: Language, texts: Iterable[str], layer: str, n: int) ->
     selected: List[Tuple[Doc, float]] = []
     while queue and len(selected) < n:
         before, number = heapq.heappop(queue)
-        if -gain(number) > before + 1e-12:
-            heapq.heappush(queue, (-gain(number), number))
+        if (now := -gain(number)) > before + 1e-12:
+            heapq.heappush(queue, (now, number))
             continue
         n_selected.update(candidates[number].doubts.keys())
         selected.append((candidates[number].doc, _mean_doubt(candidates[number])))

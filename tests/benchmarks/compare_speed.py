@@ -20,8 +20,8 @@ from spacy.training import Example
 from spacy.util import load_model_from_config
 from wasabi import msg
 
+from spacy_lstm_tagger.formats.sentence import has_sentences
 from spacy_lstm_tagger.formats.treebank import create_treebank_v1
-from spacy_lstm_tagger.pipeline.gold_labels import has_sentences
 from spacy_lstm_tagger.pipeline.loading import load_pipeline
 from spacy_lstm_tagger.shipped import PRETRAINED
 

@@ -1,0 +1,28 @@
+"""Words by their hashes, each with a number: the hashes sorted, and the numbers in the same order."""
+
+from typing import Any
+
+import numpy
+
+
+def find_numbers(keys: numpy.ndarray, numbers: numpy.ndarray, wanted: numpy.ndarray, default: Any) -> numpy.ndarray:
+    """Look words up.
+
+    keys (numpy.ndarray): The sorted hashes. uint64, shape (n_words,).
+    numbers (numpy.ndarray): Their numbers. Shape (n_words,).
+    wanted (numpy.ndarray): The hashes of some words. uint64, shape (n_wanted,).
+    default (Any): The number of a word that is not there, or one for each.
+    RETURNS (numpy.ndarray): The words' numbers. int64, shape (n_wanted,).
+    """
+    found = numpy.empty(len(wanted), dtype="int64")
+    found[:] = default
+    if len(keys):
+        places = numpy.minimum(numpy.searchsorted(keys, wanted), len(keys) - 1)
+        is_there = keys[places] == wanted
+        found[is_there] = numbers[places[is_there]]
+    return found
+
+
+def is_hash_table(keys: numpy.ndarray, numbers: numpy.ndarray, n_numbers: int) -> bool:
+    """RETURNS (bool): Whether hashes ascend, and each has one of so many numbers."""
+    return len(keys) == len(numbers) and bool((keys[1:] > keys[:-1]).all()) and bool((numbers < n_numbers).all())
