@@ -15,6 +15,7 @@ from ..network.lstm_tagger import LSTMTagger, compose, fold
 from ..network.sizes import NetworkSizes
 from .features import TaggerModel, get_settings
 from .shim import get_network, get_shim
+from .stored_weights import unpack
 from .vocabulary import UNKNOWN_CHARACTER, Vocabulary
 
 
@@ -82,7 +83,7 @@ def read_network(sizes: Mapping[str, Any], vocabulary: Vocabulary, weights: byte
     for name, n_rows in tables.items():
         if sizes[name] != n_rows:
             raise ValueError(f"the vocabulary needs {name} = {n_rows!s:.80}, not {sizes[name]!s:.80}")
-    tensors = load(weights)
+    tensors = unpack(load(weights))
     # Each layer of each member has weights, so that sizes from a damaged file do not make too many layers.
     if network_sizes.n_members * max(1, network_sizes.depth) > len(tensors):
         found = f"{network_sizes.n_members!s:.80} members of depth {network_sizes.depth!s:.80}"
@@ -96,10 +97,9 @@ def read_network(sizes: Mapping[str, Any], vocabulary: Vocabulary, weights: byte
         if found_shape != shape:
             raise ValueError(f"weight '{name}' should have shape {shape}, but has {found_shape}")
         # A sum is finite if all its parts are, and takes a tenth of the time of looking at each.
-        if not tensors[name].sum(dtype=torch.float32).isfinite():
+        if not tensors[name].sum().isfinite():
             raise ValueError(f"weight '{name}' is not finite")
-    copies = {name: tensor.to(torch.float32, copy=True) for name, tensor in tensors.items()}
-    network.load_state_dict(copies, assign=True)
+    network.load_state_dict(tensors, assign=True)
     return network
 
 

@@ -13,9 +13,7 @@ from torch import nn
 
 from ..network.lstm_tagger import LSTMTagger, fold
 from . import adam
-
-# Half the size on disk. Tagging rounds weights in the same way, so a stored model tags as it did before.
-STORED = torch.float16
+from .stored_weights import pack, unpack
 
 
 class ModuleShim(Shim):
@@ -108,13 +106,15 @@ class ModuleShim(Shim):
         self.module.to("cpu" if device_type == "cpu" else f"cuda:{device_id}")
 
     def as_stored(self) -> LSTMTagger:
-        """RETURNS (LSTMTagger): A copy of the network, with its weights as they are after storing and loading."""
-        return fold(self.module).to(STORED).to(torch.float32)
+        """RETURNS (LSTMTagger): A copy of the network, with its weights as they are after storing and loading. Tagging
+        reads these, so that a stored model tags as it did before."""
+        network = fold(self.module)
+        network.load_state_dict(unpack(pack(network)))
+        return network
 
     def to_bytes(self) -> bytes:
-        """RETURNS (bytes): The weights in the format safetensors, as float16."""
-        weights = fold(self.module).state_dict() if self.has_module else {}
-        return bytes(save({name: tensor.to(STORED).contiguous() for name, tensor in weights.items()}))
+        """RETURNS (bytes): The packed weights in the format safetensors."""
+        return bytes(save(pack(fold(self.module)) if self.has_module else {}))
 
     def from_bytes(self, data: bytes) -> "ModuleShim":
         """Load weights into the module, which must have their names and shapes.
@@ -123,7 +123,7 @@ class ModuleShim(Shim):
         RETURNS (ModuleShim): Itself.
         """
         self.module = fold(self.module)
-        self.module.load_state_dict(load(data))
+        self.module.load_state_dict(unpack(load(data)))
         return self
 
 

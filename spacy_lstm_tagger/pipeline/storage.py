@@ -26,7 +26,8 @@ from .lexicon import Lexicon, LexiconMask
 
 # Raised with each change of the files that a released version cannot read, or would misread. Each version reads the
 # formats of all released ones: tests/models has a model of each.
-# Format 2: the vocabulary says how it normalizes words, and heads may have confidences by margin.
+# Format 2: the vocabulary says how it normalizes words, heads may have confidences by margin, and large tables of
+# embeddings are stored in 8 bits.
 FORMAT = 2
 CFG, VOCABULARY, WEIGHTS = "cfg", "vocabulary.msgpack", "model.safetensors"
 # Those that only some taggers have.
