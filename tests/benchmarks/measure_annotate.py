@@ -3,11 +3,11 @@
     python tests/benchmarks/measure_annotate.py UD_English-EWT/en_ewt-ud-train.conllu --tokens 2000000
 
 The corpus is the treebank's text again and again in paragraphs of five sentences, in one file of JSON lines. Each way
-is run as a command of its own: `nlp.pipe` and `spacy apply` in one process, the engines with one worker and with two,
-and Ray with two nodes on this machine, which have a worker each. Its speed is also shown without what starting takes,
-which is measured with one text, and for each second that processors worked on it, which depends less on what else the
-machine does (not for Ray, whose processes are not the command's own). Memory is the most that a command and all that it
-started have together (Linux).
+is run as a command of its own: `nlp.pipe` in one process, and in two that have half of the texts each, `spacy apply`,
+the engines with one worker and with two, and Ray with two nodes on this machine, which have a worker each. Its speed is
+also shown without what starting takes, which is measured with one text, and for each second that processors worked on
+it, which depends less on what else the machine does (not for Ray, whose processes are not the command's own). Memory is
+the most that a command and all that it started have together (Linux).
 """
 
 import argparse
@@ -30,13 +30,21 @@ from spacy_lstm_tagger.pipeline.loading import load_pipeline
 SENTENCES_PER_TEXT = 5
 PIPE = """
 import json, sys
+from itertools import islice
 from spacy.util import minibatch
 from spacy_lstm_tagger import load_pipeline
 nlp = load_pipeline(sys.argv[1])
-for lines in minibatch(open(sys.argv[2], encoding="utf8"), 4_000):
+first, step = map(int, sys.argv[3:])
+for lines in minibatch(islice(open(sys.argv[2], encoding="utf8"), first, None, step), 4_000):
     with nlp.memory_zone():
         for doc in nlp.pipe([json.loads(line)["text"] for line in lines]):
             pass
+"""
+TWO = """
+import subprocess, sys
+commands = [[sys.executable, "-c", *sys.argv[1:], first, "2"] for first in "01"]
+for process in [subprocess.Popen(command) for command in commands]:
+    assert process.wait() == 0
 """
 NODES = """
 import sys
@@ -54,7 +62,8 @@ cluster.shutdown()
 ANNOTATE = ["-m", "spacy", "lstm-tagger", "annotate"]
 # Each takes the model, the corpus and the output.
 WAYS: dict[str, Callable[[str, str, str], list[str]]] = {
-    "pipe": lambda model, corpus, out: ["-c", PIPE, model, corpus],
+    "pipe": lambda model, corpus, out: ["-c", PIPE, model, corpus, "0", "1"],
+    "two pipes": lambda model, corpus, out: ["-c", TWO, PIPE, model, corpus],
     "apply": lambda model, corpus, out: ["-m", "spacy", "apply", model, corpus, f"{out}.spacy", "--force"],
     "local-1": lambda model, corpus, out: [*ANNOTATE, corpus, out, "--model", model, "--workers", "1"],
     "local-2": lambda model, corpus, out: [*ANNOTATE, corpus, out, "--model", model, "--workers", "2"],
