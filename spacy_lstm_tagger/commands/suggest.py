@@ -1,5 +1,6 @@
 """Pick the sentences of a text that are most worth annotating."""
 
+from itertools import chain
 from pathlib import Path
 from typing import Iterable, List, Optional, Tuple
 
@@ -15,6 +16,7 @@ from ..formats.tagged_text import list_misc
 from ..pipeline.loading import find_tagger, load_pipeline
 from ..training.selection import select_sentences
 from .cli import clean_exit, lstm_tagger_cli, show_progress
+from .tag import read_lines
 
 Selected = List[Tuple[Doc, float]]
 
@@ -52,8 +54,9 @@ def suggest_cli(
     in Prodigy, Label Studio or a text editor. `train` reads what comes back, with --base MODEL.
     """
     with clean_exit():
-        with input_path.open(encoding="utf-8-sig") as file:
-            texts = (line.rstrip("\n") for line in show_progress(file, unit=" texts"))
+        size = input_path.stat().st_size
+        with input_path.open("rb") as file, show_progress(unit="B", total=size) as progress:
+            texts = chain.from_iterable(read_lines(file, progress.update))
             selected = suggest(texts, output_path, model=model, n=n, layer=layer)
         n_wrong = sum(score * len(doc) for doc, score in selected)
         msg.good(f"{len(selected)} sentences, about {n_wrong:.0f} wrong labels in them: {output_path}")

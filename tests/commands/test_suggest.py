@@ -53,6 +53,14 @@ def test_what_is_written_is_read(run_spacy, text, tmp_path, suffix):
     assert [doc.text.strip() for doc in read(path)] == [doc.text for doc, _ in selected]
 
 
+def test_a_line_that_is_not_utf8_is_named(run_spacy, text, tmp_path):
+    text.write_bytes("She reads old books.\nUn caf\xe9 noir.\n".encode("latin1"))
+    done = run_spacy("lstm-tagger", "suggest", text, tmp_path / "out.conllu", "--model", "en_fast", check=False)
+    assert done.returncode == 1
+    assert "Line 2 of the input is not UTF-8: its byte 6 is 0xe9" in done.stderr + done.stdout
+    assert not (tmp_path / "out.conllu").exists()
+
+
 @pytest.mark.parametrize("suffix", [".jsonl", ".conllu"])
 def test_odd_whitespace_keeps_the_words(tmp_path, suffix):
     path = tmp_path / f"out{suffix}"
