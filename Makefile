@@ -4,7 +4,7 @@ PYTHON ?= python3
 export OMP_NUM_THREADS ?= 1
 PIP_INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check clean
+.PHONY: demo test check docs clean
 
 demo: .venv/installed
 	.venv/bin/python -m spacy lstm-tagger train corpus/en_sample-train.conllu models/sample --force \
@@ -15,13 +15,17 @@ demo: .venv/installed
 test: .venv/installed
 	.venv/bin/python -m pytest
 
-# What CI runs besides: the long tests, style, types and the direction of imports.
+# What CI runs besides: the long tests, which build the documentation, style, types and the direction of imports.
 check: .venv/installed
 	.venv/bin/python -m pytest --slow -m slow --durations 10
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo --no-cache
+
+# The pages of docs/, in site/. A link that leads nowhere is an error.
+docs: .venv/installed
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -30,4 +34,4 @@ check: .venv/installed
 	touch .venv/installed
 
 clean:
-	rm -rf .venv build dist models *.egg-info
+	rm -rf .venv build dist models site *.egg-info

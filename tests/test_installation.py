@@ -10,9 +10,9 @@ import shlex
 import pytest
 
 from .conftest import ROOT
-from .test_readme import README, shell_commands
+from .test_documentation import README, blocks, shell_commands, without_margins
 
-ONE_MINUTE = README.partition("\n## One minute\n")[2].partition("\n## ")[0]
+INSTALL = README.partition("\n## Install\n")[2].partition("\n## ")[0]
 
 INSTALLED_FILES = """
 from importlib.metadata import distribution
@@ -25,16 +25,13 @@ def directory(request, tmp_path):
     return ROOT if request.param == "in a clone's root" else tmp_path
 
 
-def test_readmes_one_minute(run, directory):
-    commands = [command for command in shell_commands(ONE_MINUTE) if not command.startswith("pip ")]
+def test_readmes_first_commands_and_python(run, directory):
+    commands = [command for command in shell_commands(INSTALL) if not command.startswith("pip ")]
     (tag,) = [run(*shlex.split(command)[1:], cwd=directory).stdout for command in commands]
     assert re.search(r"apple +NOUN +NN", tag)
-    (python,) = re.findall(r"^```python\n(.*?)^```", ONE_MINUTE, flags=re.MULTILINE | re.DOTALL)
-    words = run("-c", python, cwd=directory).stdout.splitlines()
-    assert words[:2] == [
-        "She PRON PRP Case=Nom|Gender=Fem|Number=Sing|Person=3|PronType=Prs she",
-        "reads VERB VBZ Mood=Ind|Number=Sing|Person=3|Tense=Pres|VerbForm=Fin read",
-    ]
+    first = next(blocks(README))
+    printed = run("-c", first.code, cwd=directory).stdout
+    assert without_margins(printed) == without_margins(first.shown)
 
 
 def test_spacys_info(run, directory):

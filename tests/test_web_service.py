@@ -20,11 +20,11 @@ N_CLIENTS = 16
 
 
 def make_app(nlp):
-    """The example of the README."""
-    readme = (ROOT / "README.md").read_text("utf8")
-    (example,) = re.findall(r"^(from starlette.*?)^app = ", readme, flags=re.MULTILINE | re.DOTALL)
+    """The example of the documentation."""
+    page = (ROOT / "docs" / "deploy.md").read_text("utf8")
+    (example,) = re.findall(r"^(from starlette.*?)^app = ", page, flags=re.MULTILINE | re.DOTALL)
     namespace = {}
-    exec(compile(example, "README.md", "exec"), namespace)
+    exec(compile(example, "deploy.md", "exec"), namespace)
     return namespace["make_app"](nlp)
 
 

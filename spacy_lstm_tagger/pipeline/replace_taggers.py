@@ -31,10 +31,10 @@ def replace_taggers(nlp: Language, model: Union[str, Path, Language] = "en") -> 
     RETURNS (Language): The pipeline. Raises a ValueError, and changes nothing, if the model has no LSTM tagger, or one
         that needs other word vectors than the pipeline has.
 
-    >>> import spacy, spacy_lstm_tagger
-    >>> nlp = spacy_lstm_tagger.replace_taggers(spacy.blank("en"), model="en")
-    >>> [token.pos_ for token in nlp("She reads.")]
-    ['PRON', 'VERB', 'PUNCT']
+        >>> import spacy, spacy_lstm_tagger
+        >>> nlp = spacy_lstm_tagger.replace_taggers(spacy.blank("en"), model="en")
+        >>> [token.pos_ for token in nlp("She reads.")]
+        ['PRON', 'VERB', 'PUNCT']
     """
     source = model if isinstance(model, Language) else load_pipeline(model)
     tagger = find_tagger(source)

@@ -98,43 +98,43 @@ def test_word_never_seen_is_tagged(nlp):
     assert all(token.tag_ in NAMES for token in nlp("The zebra swallowed 17 books!"))
 
 
-README = (ROOT / "README.md").read_text("utf8").split("## See inside the LSTM")[1].split("\n## ")[0]
-# The README's digits, and what another processor or version of torch may change in 300 epochs.
+PAGE = (ROOT / "docs" / "explain.md").read_text("utf8").split("## See inside the LSTM")[1].split("\n## ")[0]
+# The page's digits, and what another processor or version of torch may change in 300 epochs.
 NEAR = 0.03
 FORGETFUL = "The cat saw that film."
 
 
-def readme_rows(*names):
-    """The numbers in rows of the README's tables."""
+def rows_of_page(*names):
+    """The numbers in rows of the page's tables."""
     rows = []
     for name in names:
-        (row,) = re.findall(rf"^\| {re.escape(name)}(?:,[^|]*)? \|(.*)\|$", README, flags=re.MULTILINE)
+        (row,) = re.findall(rf"^\| {re.escape(name)}(?:,[^|]*)? \|(.*)\|$", PAGE, flags=re.MULTILINE)
         rows.append([float(number) for number in re.findall(r"-?\d+\.\d+", row)])
     return numpy.asarray(rows)
 
 
 @pytest.fixture(scope="module")
 def explained(run, tmp_path_factory):
-    """What the README's network that forgets words makes of the README's sentence."""
-    (command,) = re.findall(r"^    python (-m spacy lstm-tagger train .*)$", README, flags=re.MULTILINE)
+    """What the page's network that forgets words makes of the page's sentence."""
+    (command,) = re.findall(r"^python (-m spacy lstm-tagger train .*)$", PAGE, flags=re.MULTILINE)
     directory = tmp_path_factory.mktemp("memory")
     shutil.copytree(ROOT / "corpus", directory / "corpus")
     run(*shlex.split(command), cwd=directory)
-    assert f'explain "{FORGETFUL}" --model models/memory/model-best' in README
+    assert f'explain "{FORGETFUL}" --model models/memory/model-best' in PAGE
     nlp = spacy.load(directory / "models" / "memory" / "model-best")
     nlp.config["paths"].update(train=str(CORPUS), dev=str(CORPUS))
     return explain(nlp, FORGETFUL, before=init_nlp(nlp.config))
 
 
-def test_readme_tells_the_probabilities_before_and_after(explained):
-    numbers = readme_rows(*NAMES).reshape(len(NAMES), 5, 2)
+def test_page_tells_the_probabilities_before_and_after(explained):
+    numbers = rows_of_page(*NAMES).reshape(len(NAMES), 5, 2)
     numpy.testing.assert_allclose(numbers[..., 0], explained.before["tag"].T, atol=NEAR)
     numpy.testing.assert_allclose(numbers[..., 1], explained.probabilities["tag"].T, atol=NEAR)
     assert explained.chosen["tag"] == ["Determiner", "Noun", "Verb", "Determiner", "Noun"]
 
 
-def test_readme_tells_the_gates_of_a_unit(explained):
-    shown = readme_rows(*explained.words)
+def test_page_tells_the_gates_of_a_unit(explained):
+    shown = rows_of_page(*explained.words)
     order = [QUANTITIES.index(name) for name in ("forget", "input", "candidate", "cell", "output", "hidden")]
     numpy.testing.assert_allclose(shown, explained.states[0, 0, 0, order, :, 4].T, atol=NEAR)
 
@@ -143,14 +143,14 @@ def test_unknown_words_are_one_input_and_the_noun_before_makes_the_verb(explaine
     cat, saw, film = explained.vectors[0, [1, 2, 4]]
     numpy.testing.assert_array_equal(cat, saw)
     numpy.testing.assert_array_equal(saw, film)
-    (fall,) = re.findall(r"log-probability falls by (\d\.\d)", README)
+    (fall,) = re.findall(r"log-probability falls by (\d\.\d)", PAGE)
     assert explained.left_out["tag"][1, 2] == pytest.approx(-float(fall), abs=0.3)
 
 
-def test_readme_works_an_equation_rightly():
-    (line,) = re.findall(r"^    c = .*$", README, flags=re.MULTILINE)
-    f, before, i, g, kept, written, c, o, tanh, h = map(float, re.findall(r"-?\d\.\d\d", line))
-    rows = readme_rows("cat", "saw")
+def test_page_works_an_equation_rightly():
+    (lines,) = re.findall(r"^c = .*\nh = .*$", PAGE, flags=re.MULTILINE)
+    f, before, i, g, kept, written, c, o, tanh, h = map(float, re.findall(r"-?\d\.\d\d", lines))
+    rows = rows_of_page("cat", "saw")
     assert [f, i, g, c, o, h] == rows[1].tolist() and before == rows[0][3]
     assert f * before == pytest.approx(kept, abs=0.006) and i * g == pytest.approx(written, abs=0.006)
     assert kept + written == pytest.approx(c, abs=0.011)
