@@ -22,15 +22,19 @@ def configs_directory() -> Traversable:
     return inside if inside.is_dir() else Path(__file__).parents[1] / "configs"
 
 
+def shipped_configs() -> Dict[str, Traversable]:
+    """RETURNS (Dict[str, Traversable]): The files of the configs that ship with the package, by their names."""
+    files = configs_directory().iterdir()
+    return {file.name[: -len(".cfg")]: file for file in files if file.name.endswith(".cfg")}
+
+
 def find_config(config: str) -> Union[Traversable, Path]:
     """Find a config.
 
     config (str): The name of one that ships with the package, or the path of a file.
     RETURNS (Union[Traversable, Path]): The file. Raises a ValueError if there is none.
     """
-    shipped: Dict[str, Traversable] = {
-        file.name[: -len(".cfg")]: file for file in configs_directory().iterdir() if file.name.endswith(".cfg")
-    }
+    shipped = shipped_configs()
     if config in shipped:
         return shipped[config]
     if not Path(config).is_file():

@@ -1,5 +1,6 @@
 """Train a tagger on annotated sentences."""
 
+import re
 import time
 from importlib.resources import as_file
 from pathlib import Path
@@ -26,14 +27,17 @@ from ..evaluation.judgements import accuracy, evaluate_layers
 from ..evaluation.report import REPORT_FILE
 from ..formats.sentence import copy_words
 from ..formats.treebank import read_docs
+from ..formats.treebank_directory import Treebank, describe_treebank
 from ..pipeline.label_scheme import Labels
 from ..pipeline.loading import load_pipeline
+from ..pipeline.model_card import write_card
 from ..shipped import PRETRAINED, find_config
 from ..training.checkpoint import find_checkpoint, train_with_checkpoints
 from ..training.settings import check_settings, find_taggers
 from .cli import clean_exit, lstm_tagger_cli
 from .evaluate import TRAINING_LOG, TRAINING_RUN, announce_report, evaluate
 from .training_corpus import read_corpus
+from .treebank_language import choose_language, with_tokenizer
 
 # Loggers that also write a file, from which reports draw the learning curve.
 SHOWN = ("pos", "tag", "morph", "lemma")
@@ -50,7 +54,9 @@ def train_cli(
     dev_path: Optional[Path] = typer.Option(
         None, "--dev", help="Annotated sentences to choose the best model by. Default: a tenth of TRAIN", exists=True
     ),
-    lang: Optional[str] = typer.Option(None, "--lang", "-l", help="Language code. Default: the config's"),
+    lang: Optional[str] = typer.Option(
+        None, "--lang", "-l", help="Language code. Default: that of the treebank's files, or else the config's"
+    ),
     config: Optional[str] = typer.Option(
         None,
         "--config",
@@ -138,11 +144,12 @@ def train(
     development data.
 
     train_path (Path): Annotated sentences: a file, a directory of files, or a treebank's directory, of which the
-        training part is taken.
+        training part is taken, the language, and what the pipeline's `meta` says of licence and source.
     output_path (Path): Directory for the trained pipeline.
     dev_path (Optional[Path]): Annotated sentences to choose the best model by. None: the treebank's, or a tenth of
         those of train_path; all of them if they are fewer than ten.
-    lang (Optional[str]): Language code. None: the config's.
+    lang (Optional[str]): Language code. None: that of a treebank's directory, or else the config's. "xx" where spaCy
+        lacks it.
     config (Optional[Union[str, Path]]): The name of a config that the package ships, or the path of another. None:
         "fast", or with a base "adapt".
     format (Optional[str]): The format of the sentences. None: detected from their content.
@@ -180,6 +187,8 @@ def train(
         find_checkpoint(output_path)
     elif not force and (best.exists() or interrupted(best).exists()):
         raise ValueError(f"{best} is there already. Give another OUTPUT, or replace it with --force.")
+    treebank = _find_treebank(train_path)
+    lang = lang or overrides.get("nlp.lang") or choose_language(treebank if base is None else None, str(config))
     teacher = None
     if raw is not None:
         teacher = _train_first(
@@ -196,7 +205,7 @@ def train(
             ambiguous=ambiguous,
             overrides=overrides,
         )
-    with as_file(find_config(str(config))) as config_path:
+    with as_file(find_config(str(config))) as original, with_tokenizer(original, lang) as config_path:
         settings: Dict[str, Any] = {"system.seed": seed, **({} if lang is None else {"nlp.lang": lang})}
         if gpu_id >= 0 and not has_cupy_gpu:
             settings.update(_device_settings(config_path, gpu_id))
@@ -232,6 +241,7 @@ def train(
         msg.divider("Initializing pipeline")
         with show_validation_error(config_path, hint_fill=False):
             nlp = init_nlp(loaded_config, use_gpu=gpu_id)
+    write_card(nlp, treebank)
     if has_log:
         (output_path / TRAINING_LOG).unlink(missing_ok=True)  # the logger does not replace it
     n_words, seconds = _run(nlp, output_path, gpu_id, resume)
@@ -249,6 +259,19 @@ def train(
         _print_changes(base_nlp, load_pipeline(best), {"new": new, "old": corpus.old})
     _print_scores(best, nlp.config["training"]["score_weights"])
     return best
+
+
+def _find_treebank(path: Path) -> Optional[Treebank]:
+    """What the directory of a treebank says of it. The user is told of a licence that matters or is missing."""
+    treebank = describe_treebank(path)
+    if treebank is not None and not treebank.license:
+        msg.warn(
+            f"{treebank.name}: its directory names no licence that is known.",
+            'Name it as "license" in the pipeline\'s meta.json before you share the pipeline.',
+        )
+    elif treebank is not None and re.search(r"\bNC\b", treebank.license):
+        msg.warn(f"{treebank.name}: its licence, {treebank.license}, is for non-commercial use; so is the pipeline's.")
+    return treebank
 
 
 def _train_first(train_path: Path, output_path: Path, *, resume: bool, **options: Any) -> Language:

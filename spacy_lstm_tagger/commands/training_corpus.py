@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -13,6 +14,7 @@ from wasabi import msg
 from ..annotation_layers import NAMES, TAG_LAYERS
 from ..evaluation.scores import describe_unknown_labels
 from ..formats.treebank import find_part, read_docs
+from ..formats.treebank_directory import find_parts, list_parts
 from ..pipeline.gold_labels import Labels, collect_annotations, collect_labels
 from ..pipeline.loading import find_tagger
 from ..training.held_out import MIN_SENTENCES, hold_out, write_docs
@@ -62,27 +64,29 @@ def read_corpus(
     forget (Sequence[str]): Layers that it does not label.
     The other arguments are those of `train`. RETURNS (TrainingCorpus): The data.
     """
-    if dev_path is None and find_part(train_path, "dev") != train_path:
+    if dev_path is None and find_parts(train_path, "dev") not in ([], [train_path]):
         dev_path = train_path
-    train_path = find_part(train_path, "train")
+    train_files = _find_train_files(train_path)
     vocab = Vocab() if teacher is None else teacher.vocab
-    docs, labels = _read_checked(train_path, vocab, format, ambiguous)
+    docs, labels = _read_checked(train_files, vocab, format, ambiguous)
     old = [] if teacher is None or unlabelled is None else _read_old(teacher, unlabelled)
+    n_docs = len(docs)
     if dev_path is not None:
         dev_path = find_part(dev_path, "dev")
-        _read_checked(dev_path, vocab, format, ambiguous)
-    elif len(docs) < MIN_SENTENCES:
-        dev_path = train_path
-        msg.warn(
-            f"{len(docs)} sentences are too few to hold some out, so the scores are those on the training data.",
-            "Name other sentences with --dev to see how well the tagger does on text that it does not know.",
-        )
-    else:
-        n_docs = len(docs)
+        _read_checked([dev_path], vocab, format, ambiguous)
+    elif n_docs >= MIN_SENTENCES:
         docs, held_out = hold_out(docs, seed)
-        train_path = write_docs(docs, directory / "train.spacy")
         dev_path = write_docs(held_out, directory / "dev.spacy")
         msg.info(f"Holding out {len(held_out):,} of {n_docs:,} sentences to choose the best model by: {dev_path}")
+    # A reader takes one file, which has what is left.
+    is_one_file = len(train_files) == 1 and len(docs) == n_docs
+    train_path = train_files[0] if is_one_file else write_docs(docs, directory / "train.spacy")
+    if dev_path is None:
+        dev_path = train_path
+        msg.warn(
+            f"{n_docs} sentences are too few to hold some out, so the scores are those on the training data.",
+            "Name other sentences with --dev to see how well the tagger does on text that it does not know.",
+        )
     settings: Dict[str, Any] = {}
     held_out_old: List[Doc] = []
     if teacher is not None:
@@ -102,6 +106,14 @@ def read_corpus(
         if ambiguous:
             settings[f"corpora.{part}.ambiguous"] = True
     return TrainingCorpus(settings, labels, held_out_old)
+
+
+def _find_train_files(path: Path) -> List[Path]:
+    files = find_parts(path, "train")
+    if not files:
+        parts = ", ".join(list_parts(path))
+        raise ValueError(f"{path} has no train part, only: {parts}. To train on another one, name its file.")
+    return files
 
 
 def _warn_of_other_tag_set(known: Labels, docs: Sequence[Doc], forget: Sequence[str]) -> None:
@@ -135,13 +147,17 @@ def _read_old(teacher: Language, path: Path) -> List[Doc]:
     return docs if are_annotated else list(show_progress(label_docs(teacher, docs), unit=" texts"))
 
 
-def _read_checked(path: Path, vocab: Vocab, format: Optional[str], ambiguous: bool) -> Tuple[List[Doc], Labels]:
+def _read_checked(
+    files: Sequence[Path], vocab: Vocab, format: Optional[str], ambiguous: bool
+) -> Tuple[List[Doc], Labels]:
     """Read annotated sentences that have labels."""
-    docs = list(show_progress(read_docs(path, vocab, format, ambiguous), unit=" sentences"))
+    read = chain.from_iterable(read_docs(file, vocab, format, ambiguous) for file in files)
+    docs = list(show_progress(read, unit=" sentences"))
+    names = ", ".join(map(str, files))
     n_words = sum(map(len, docs))
     labels = collect_labels(collect_annotations(docs), neg_prefix="!")
-    layers = [f"{len(names)} {NAMES[layer]}" for layer, names in labels.items()]
+    layers = [f"{len(of_layer)} {NAMES[layer]}" for layer, of_layer in labels.items()]
     if not layers:
-        raise ValueError(f"{path} has no annotation to learn: its words have no tag, no UPOS and no FEATS.")
-    msg.info(f"{path}: {len(docs):,} sentences, {n_words:,} words, labels: {', '.join(layers)}")
+        raise ValueError(f"{names} has no annotation to learn: its words have no tag, no UPOS and no FEATS.")
+    msg.info(f"{names}: {len(docs):,} sentences, {n_words:,} words, labels: {', '.join(layers)}")
     return docs, labels

@@ -25,6 +25,7 @@ from .multiword_tokens import merge_as_tokenized, merge_multiword_tokens
 from .parquet import read_parquet
 from .raw_text import make_raw_example
 from .sentence import BEGINS_PARAGRAPH, decode, has_sentences, lines, to_doc
+from .treebank_directory import find_parts, list_parts
 from .word_tag_pairs import is_pair, read_json, read_jsonl, read_text, read_tsv
 
 # In the directory of a treebank, these can be something else, such as its text.
@@ -187,12 +188,17 @@ def find_part(path: Path, part: str) -> Path:
 
     path (Path): The directory of a treebank, or any other path.
     part (str): "train", "dev" or "test".
-    RETURNS (Path): The file, or the path if it has none. Raises a ValueError if there are several.
+    RETURNS (Path): The file, or the path if it has none. Raises a ValueError if there are several, and if the path has
+        a test part in the place of this one: nobody trains on it, or is scored on it, without naming it.
     """
-    found = sorted(path.glob(f"*-{part}.conllu")) if path.is_dir() else []
+    found = find_parts(path, part)
     if len(found) > 1:
         raise ValueError(
             f"{path} has several {part} files: {', '.join(file.name for file in found)}. Name one of them."
+        )
+    if not found and "test" in list_parts(path):
+        raise ValueError(
+            f"{path} has no {part} part, only: {', '.join(list_parts(path))}. To use another one, name its file."
         )
     return found[0] if found else path
 

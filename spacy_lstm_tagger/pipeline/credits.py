@@ -1,7 +1,7 @@
-"""Who and what is behind a pretrained tagger, for the `meta.json` of every pipeline that holds it."""
+"""Who and what is behind a tagger, for the `meta.json` of every pipeline that holds it."""
 
 from importlib.metadata import metadata
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Sequence
 
 import srsly
 from spacy.language import Language
@@ -19,12 +19,21 @@ def add_credits(nlp: Language, pretrained: str) -> None:
         if not (directory / "meta.json").exists():
             return
         card: Dict[str, Any] = srsly.read_json(directory / "meta.json")
-    meta = nlp.meta
-    credits = {"license": card["license"], "author": metadata("spacy-lstm-tagger")["Author"]}
-    for field, value in credits.items():
-        names = [name for name in (meta.get(field) or "").split(", ") if name]
-        meta[field] = ", ".join(dict.fromkeys([*names, value]))
     named = [card["sources"][name] for name in ("treebank", "encoder") if name in card["sources"]]
     sources: List[Any] = [*named, *card["sources"]["raw_text"]]
+    credit(nlp.meta, card["license"], sources, author=metadata("spacy-lstm-tagger")["Author"])
+
+
+def credit(meta: Dict[str, Any], license: str, sources: Sequence[Any], author: str = "") -> None:
+    """Add license, author and sources to those of a pipeline, unless they are there already.
+
+    meta (Dict[str, Any]): The pipeline's `meta`, which is changed.
+    license (str): A licence; "" if it is not known.
+    sources (Sequence[Any]): What the pipeline has learned from, in spaCy's form.
+    author (str): Who made it.
+    """
+    for field, value in (("license", license), ("author", author)):
+        names = [name for name in (meta.get(field) or "").split(", ") if name]
+        meta[field] = ", ".join(dict.fromkeys([*names, *filter(None, [value])]))
     known = list(meta.get("sources") or [])
     meta["sources"] = [*known, *(source for source in sources if source not in known)]

@@ -1,0 +1,91 @@
+"""The language of a treebank, and a tokenizer for it, as spaCy has them."""
+
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Iterator, Optional, Type
+
+from spacy.language import Language
+from spacy.util import get_lang_class
+from thinc.api import Config
+from wasabi import msg
+
+from ..formats.treebank_directory import Treebank
+from ..shipped import find_config, shipped_configs
+
+MULTIPLE = "xx"
+# Universal Dependencies has both written forms of Norwegian under one code.
+BOKMAAL, NYNORSK = "nb", "nn"
+GENERAL_TOKENIZER = {"@tokenizers": "spacy.Tokenizer.v1"}
+
+
+def choose_language(treebank: Optional[Treebank], config: str) -> Optional[str]:
+    """Choose spaCy's language for a treebank, and tell of it.
+
+    treebank (Optional[Treebank]): The treebank.
+    config (str): The config that is trained with. If it is none of those that ship, its language counts.
+    RETURNS (Optional[str]): The code of the language, or of "multi-language" if spaCy lacks it; None for the config's.
+    """
+    if treebank is None:
+        return None
+    code = treebank.language
+    if code == "no":
+        code = NYNORSK if "nynorsk" in treebank.name.lower() else BOKMAAL
+    language = _find_class(code) if code else None
+    known = language.lang if language else None
+    if config not in shipped_configs():
+        config_lang = Config().from_disk(find_config(config), interpolate=False)["nlp"]["lang"]
+        if known not in (None, config_lang):
+            msg.warn(f"{treebank.name} has the language {known}, and {config} has {config_lang}, which is used.")
+        return None
+    if known is None:
+        msg.warn(
+            f"{treebank.name}: spaCy has no language '{code}'. The pipeline's is '{MULTIPLE}', whose tokenizer splits "
+            "at spaces and punctuation.",
+            "Choose another one with --lang",
+        )
+        return MULTIPLE
+    msg.info(f"{treebank.name}: language {known}, licence {treebank.license or 'not known'}")
+    return known
+
+
+@contextmanager
+def with_tokenizer(config_path: Path, lang: Optional[str]) -> Iterator[Path]:
+    """Give a config the general tokenizer if that of the language cannot be used here.
+
+    config_path (Path): The config.
+    lang (Optional[str]): The language. None: the config's.
+    RETURNS (ContextManager[Path]): The config, or one in a temporary directory with another tokenizer.
+    """
+    config = Config().from_disk(config_path, interpolate=False)
+    lang = lang or str(config["nlp"]["lang"])
+    language = _find_class(lang)
+    reason = None if language is None or "tokenizer" in config["nlp"] else _find_reason(language)
+    if reason is None:
+        yield config_path
+        return
+    msg.warn(
+        f"The tokenizer of spaCy's '{lang}' cannot be used: {reason}",
+        "The pipeline has spaCy's general one, which splits at spaces and punctuation.",
+    )
+    config["nlp"]["tokenizer"] = GENERAL_TOKENIZER
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / config_path.name
+        config.to_disk(path)
+        yield path
+
+
+def _find_class(lang: str) -> Optional[Type[Language]]:
+    try:
+        return get_lang_class(lang)
+    except ImportError:
+        return None
+
+
+def _find_reason(language: Type[Language]) -> Optional[str]:
+    """Why a language's tokenizer cannot be made, such as a package that is not installed."""
+    try:
+        language()
+    except ImportError as error:
+        return str(error).splitlines()[0]
+    return None
