@@ -40,7 +40,7 @@ DIFFERENCE = "  difference"
 
 @lstm_tagger_cli.command("evaluate")
 def evaluate_cli(
-    model: str = typer.Argument(..., help="Directory or package of a pipeline, or 'en'"),
+    model: str = typer.Argument(..., help="Directory or package of a pipeline, or a name such as 'en'"),
     data_path: Path = typer.Argument(
         ...,
         metavar="DATA",

@@ -18,7 +18,7 @@ from .cli import clean_exit, lstm_tagger_cli, show_progress
 def explain_cli(
     text: str = typer.Argument(..., help="A text of a sentence or a few"),
     output_path: Path = typer.Option(..., "--output", "-o", help="Where the page goes, a file of HTML"),
-    model: str = typer.Option("en", "--model", "-m", help="Directory or package of a pipeline, or 'en'"),
+    model: str = typer.Option("en", "--model", "-m", help="Directory or package of a pipeline, or a name such as 'en'"),
     before: bool = typer.Option(
         False,
         "--before",

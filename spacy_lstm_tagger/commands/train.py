@@ -28,6 +28,7 @@ from ..evaluation.report import REPORT_FILE
 from ..formats.sentence import copy_words
 from ..formats.treebank import read_docs
 from ..formats.treebank_directory import Treebank, describe_treebank
+from ..model_packages import find_pipeline
 from ..pipeline.label_scheme import Labels
 from ..pipeline.loading import load_pipeline
 from ..pipeline.model_card import write_card
@@ -350,10 +351,11 @@ def _start_from(config: Config, base: Optional[str]) -> None:
     for name in find_taggers(config):
         config["initialize"].setdefault("components", {}).setdefault(name, {})["base"] = base
     if base not in PRETRAINED:
-        config["nlp"]["tokenizer"] = util.load_model(base).config["nlp"]["tokenizer"]
+        pipeline = find_pipeline(base)
+        config["nlp"]["tokenizer"] = util.load_model(pipeline).config["nlp"]["tokenizer"]
         config["initialize"]["before_init"] = {
             "@callbacks": "spacy.copy_from_base_model.v1",
-            "tokenizer": base,
+            "tokenizer": pipeline,
             "vocab": None,
         }
 

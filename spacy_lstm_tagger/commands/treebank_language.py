@@ -26,15 +26,16 @@ def choose_language(treebank: Optional[Treebank], config: str) -> Optional[str]:
     config (str): The config that is trained with. If it is none of those that ship, its language counts.
     RETURNS (Optional[str]): The code of the language, or of "multi-language" if spaCy lacks it; None for the config's.
     """
-    if treebank is None:
+    if treebank is None or not treebank.language:
         return None
     code = treebank.language
     if code == "no":
         code = NYNORSK if "nynorsk" in treebank.name.lower() else BOKMAAL
-    language = _find_class(code) if code else None
+    language = _find_class(code)
     known = language.lang if language else None
     if config not in shipped_configs():
-        config_lang = Config().from_disk(find_config(config), interpolate=False)["nlp"]["lang"]
+        text = find_config(config).read_text("utf8")
+        config_lang = Config().from_str(text, interpolate=False).get("nlp", {}).get("lang")
         if known not in (None, config_lang):
             msg.warn(f"{treebank.name} has the language {known}, and {config} has {config_lang}, which is used.")
         return None

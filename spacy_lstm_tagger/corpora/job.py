@@ -8,9 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
-from spacy.errors import Errors
 from spacy.util import get_package_path, is_package
 
+from ..model_packages import find_pipeline
 from ..shipped import PRETRAINED, pretrained_directory
 from ..tables.shared_pipelines import SharedPipeline, share_pipeline
 
@@ -89,12 +89,9 @@ def digest_model(model: str) -> str:
     digest = hashlib.sha256()
     if model in PRETRAINED and not Path(model).exists():
         found = pretrained_directory(model)
-    elif is_package(model):
-        found = nullcontext(get_package_path(model))
-    elif Path(model).exists():
-        found = nullcontext(Path(model))
     else:
-        raise OSError(Errors.E050.format(name=model))
+        model = find_pipeline(model)
+        found = nullcontext(get_package_path(model) if is_package(model) else Path(model))
     with found as directory:
         for file in sorted(file for file in directory.rglob("*") if file.is_file() and file.suffix != ".pyc"):
             content = file.read_bytes()

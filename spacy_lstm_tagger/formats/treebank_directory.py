@@ -33,7 +33,7 @@ class Treebank(NamedTuple):
     """What the directory of a treebank says of it. "" is not known.
 
     name (str): The directory's name if it begins with UD_, or else what its files' names begin with.
-    language (str): The language's code in the names of its files.
+    language (str): The language's code in the names of its files, if these have "-ud".
     license (str): Its licence, such as "CC BY-SA 4.0".
     url (str): Where it is from.
     author (str): Who made it.
@@ -75,20 +75,20 @@ def describe_treebank(path: Path) -> Optional[Treebank]:
     path (Path): The directory of a treebank, or any other path.
     RETURNS (Optional[Treebank]): What it says; None if it is not the directory of one treebank.
     """
-    prefixes = {re.sub("-ud$", "", match["treebank"]) for match in _name_parts(path).values()}
+    prefixes = {match["treebank"] for match in _name_parts(path).values()}
     if len(prefixes) != 1:
         return None
     (prefix,) = prefixes
-    directory = path.resolve().name
-    name = directory if directory.startswith("UD_") else prefix
-    language = re.match(r"[a-z]{2,3}(?=_)", prefix)
+    directory = path.absolute().name
+    name = directory if directory.startswith("UD_") else prefix.removesuffix("-ud")
+    language = re.match(r"([a-z]{2,3})_.*-ud$", prefix)
     metadata = _read_metadata(path)
     url = _read_remote(path)
     if not url and metadata and name.startswith("UD_"):
         url = UNIVERSAL_DEPENDENCIES + name
     return Treebank(
         name,
-        language[0] if language else "",
+        language[1] if language else "",
         metadata.get("License", "") or _find_license(path),
         url,
         metadata.get("Contributors", ""),

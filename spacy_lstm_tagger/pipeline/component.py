@@ -22,6 +22,7 @@ from ..model.features import set_word_mask, states_width
 from ..model.shim import get_shim
 from ..model.tagging_pass import LATE, score_tokens
 from ..model.vocabulary import Vocabulary
+from ..model_packages import find_pipeline, load_package, require_package
 from ..ragged import split
 from ..shipped import DEFAULT_MODEL, PRETRAINED, pretrained_directory
 from . import serialization, storage
@@ -88,9 +89,11 @@ def make_lstm_tagger(
     pretrained: Optional[str],
 ) -> "LSTMTaggerPipe":
     """Make an LSTM tagger. See `LSTMTaggerPipe` for the settings."""
-    if pretrained is not None:
+    # A saved pipeline is loaded from its own files, and does not need the pretrained ones.
+    is_saved = name in nlp._meta.get("components", ())
+    if pretrained is not None and not is_saved:
         add_credits(nlp, pretrained)
-    return LSTMTaggerPipe(
+    tagger = LSTMTaggerPipe(
         nlp.vocab,
         model,
         name,
@@ -108,8 +111,10 @@ def make_lstm_tagger(
         lexicon_in_training=lexicon_in_training,
         store_confidence=store_confidence,
         store_states=store_states,
-        pretrained=pretrained,
+        pretrained=None if is_saved else pretrained,
     )
+    tagger.cfg["pretrained"] = pretrained
+    return tagger
 
 
 class LSTMTaggerPipe(TrainablePipe):
@@ -178,8 +183,8 @@ class LSTMTaggerPipe(TrainablePipe):
             `token._.sents_confidence`.
         store_states (bool): Whether `doc.tensor` gets the LSTM's hidden states, for components that listen to this one
             (`spacy.Tok2VecListener.v1`), such as a parser. In their training it is one of the `annotating_components`.
-        pretrained (Optional[str]): The name of a tagger that ships with the package, to start from. `initialize`
-            then restores it.
+        pretrained (Optional[str]): The name of a tagger that ships with the package, or that an installed model package
+            offers, to start from. `initialize` then restores it.
         """
         unknown = [head for head in heads if head not in LAYERS]
         if unknown:
@@ -212,13 +217,10 @@ class LSTMTaggerPipe(TrainablePipe):
         self._lexicon_mask: Optional[LexiconMask] = None
         self._set_labels({})
         if pretrained is not None:
-            with pretrained_directory(pretrained) as directory:
-                # A saved pipeline is loaded from its own files, and does not need the pretrained ones.
-                if directory.exists():
-                    self.from_disk(directory, exclude=["vocab"])
-                    # A saved tagger has its own lexicon, and the file may be gone.
-                    if lexicon is not None and (isinstance(lexicon, Mapping) or Path(lexicon).exists()):
-                        self.set_lexicon(lexicon)
+            self._restore_pretrained(pretrained)
+            # A saved tagger has its own lexicon, and the file may be gone.
+            if lexicon is not None and (isinstance(lexicon, Mapping) or Path(lexicon).exists()):
+                self.set_lexicon(lexicon)
 
     @property
     def labels(self) -> Tuple[str, ...]:
@@ -306,9 +308,10 @@ class LSTMTaggerPipe(TrainablePipe):
             that of the setting `pretrained`, as it was, or else the component as it is.
         """
         validate_get_examples(get_examples, "LSTMTaggerPipe.initialize")
-        base = base or self.cfg["pretrained"]
         if base is not None:
             self._restore(base)
+        elif self.cfg["pretrained"] is not None:
+            self._restore_pretrained(self.cfg["pretrained"])
         data = read_training_data(get_examples(), with_tagged=bool(self.cfg["lexicon_min_count"]))
         found = data.collect_labels(self.cfg["neg_prefix"], self.cfg["min_tree_freq"])
         if labels is None:
@@ -388,13 +391,22 @@ class LSTMTaggerPipe(TrainablePipe):
     def _restore(self, base: str) -> None:
         """Take over what another tagger has learned."""
         if base in PRETRAINED:
-            with pretrained_directory(base) as directory:
+            self._restore_pretrained(base)
+        else:
+            self._restore_from(util.load_model(find_pipeline(base)), base)
+
+    def _restore_pretrained(self, name: str) -> None:
+        if name in PRETRAINED:
+            with pretrained_directory(name) as directory:
                 self.from_disk(directory, exclude=["vocab"])
-            return
-        taggers = [pipe for _, pipe in util.load_model(base).pipeline if isinstance(pipe, LSTMTaggerPipe)]
+        else:
+            self._restore_from(load_package(require_package(name)), name)
+
+    def _restore_from(self, nlp: Language, source: str) -> None:
+        taggers = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, LSTMTaggerPipe)]
         if not taggers:
-            raise ValueError(f"The pipeline {base} has no component of the factory 'lstm_tagger' to start from.")
-        self._load(taggers[0]._to_parts(), base)
+            raise ValueError(f"The pipeline {source} has no component of the factory 'lstm_tagger' to start from.")
+        self._load(taggers[0]._to_parts(), source)
 
     def _grow(self, data: TrainingData, labels: Labels) -> None:
         """Add labels and words to those that the network knows."""

@@ -4,14 +4,13 @@ import inspect
 import warnings
 from typing import Any, List, Optional, Sequence
 
-import srsly
 from spacy.language import Language
 from spacy.pipeline import AttributeRuler
 from spacy.pipeline.trainable_pipe import TrainablePipe
 from spacy.tokens import Doc
 
 from ..annotation_layers import LAYERS, NAMES, TAG_LAYERS
-from ..shipped import pretrained_directory
+from ..model_packages import read_pretrained_meta
 from .credits import add_credits
 from .token_attributes import get_attributes
 
@@ -84,9 +83,7 @@ def _warn_of_later_components(nlp: Language, tagger: Any) -> None:
 def _warn_of_language(nlp: Language, tagger: Any) -> None:
     language = tagger.vocab.lang
     if tagger.cfg["pretrained"] is not None:
-        with pretrained_directory(tagger.cfg["pretrained"]) as directory:
-            if (directory / "meta.json").exists():
-                language = srsly.read_json(directory / "meta.json").get("lang", language)
+        language = read_pretrained_meta(tagger.cfg["pretrained"]).get("lang", language)
     if language and "xx" not in (language, nlp.lang) and language != nlp.lang:
         warnings.warn(
             f"'{tagger.name}' is a tagger for the language '{language}' in a pipeline for '{nlp.lang}'. Use "

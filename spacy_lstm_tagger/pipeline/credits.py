@@ -1,12 +1,12 @@
 """Who and what is behind a tagger, for the `meta.json` of every pipeline that holds it."""
 
 from importlib.metadata import metadata
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, Sequence
 
-import srsly
 from spacy.language import Language
 
-from ..shipped import pretrained_directory
+from ..model_packages import read_pretrained_meta
+from ..shipped import PRETRAINED
 
 
 def add_credits(nlp: Language, pretrained: str) -> None:
@@ -15,13 +15,16 @@ def add_credits(nlp: Language, pretrained: str) -> None:
     nlp (Language): The pipeline, whose `meta` is changed.
     pretrained (str): The tagger's name.
     """
-    with pretrained_directory(pretrained) as directory:
-        if not (directory / "meta.json").exists():
-            return
-        card: Dict[str, Any] = srsly.read_json(directory / "meta.json")
-    named = [card["sources"][name] for name in ("treebank", "encoder") if name in card["sources"]]
-    sources: List[Any] = [*named, *card["sources"]["raw_text"]]
-    credit(nlp.meta, card["license"], sources, author=metadata("spacy-lstm-tagger")["Author"])
+    card = read_pretrained_meta(pretrained)
+    if not card:
+        return
+    sources: Any = card.get("sources") or []
+    author = card.get("author", "")
+    if pretrained in PRETRAINED:
+        named = [sources[name] for name in ("treebank", "encoder") if name in sources]
+        sources = [*named, *sources["raw_text"]]
+        author = metadata("spacy-lstm-tagger")["Author"]
+    credit(nlp.meta, card["license"], sources, author)
 
 
 def credit(meta: Dict[str, Any], license: str, sources: Sequence[Any], author: str = "") -> None:

@@ -111,3 +111,8 @@ def test_first_license_of_a_text_counts() -> None:
     texts: List[str] = [text for text, name in LICENSES if name]
     assert name_license("\n".join(texts)) == LICENSES[0][1]
     assert name_license("\n".join(reversed(texts))) == "GPL 3.0"
+
+
+def test_only_names_of_universal_dependencies_begin_with_a_language(tmp_path: Path) -> None:
+    treebank = describe_treebank(make(tmp_path / "data", "my_notes-train.conllu"))
+    assert treebank is not None and treebank.language == ""
