@@ -16,7 +16,7 @@ from spacy_lstm_tagger.shipped import configs_directory
 
 DEFAULT = "fast"
 # Of the commands' help, in characters.
-WIDTH = 88
+WIDTH = 80
 # A section of all configs, and its title.
 SECTIONS = {
     "components.lstm_tagger": "The component",
