@@ -234,9 +234,9 @@ FILES = URLS["Source"] + "/blob/main/"
 
 
 def test_readmes_images_are_at_public_addresses_and_in_the_repository() -> None:
-    images = re.findall(r"!\[[^]]*\]\(([^)]*)\)", README)
+    images = re.findall(r"!\[[^]]*\]\(([^)]*)\)|<img src=\"([^\"]*)\"", README)
     assert images
-    for image in images:
+    for image in map("".join, images):
         assert image.startswith(RAW) and (ROOT / image[len(RAW) :]).is_file()
 
 
