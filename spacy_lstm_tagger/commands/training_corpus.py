@@ -1,6 +1,5 @@
 """The data of a training, read and checked before anything is written."""
 
-import random
 from collections import Counter
 from itertools import chain
 from pathlib import Path
@@ -18,7 +17,7 @@ from ..formats.treebank_directory import find_parts, list_parts
 from ..pipeline.gold_labels import Labels, collect_annotations, collect_labels
 from ..pipeline.loading import find_tagger
 from ..training.held_out import MIN_SENTENCES, hold_out, write_docs
-from ..training.rehearsal import fill_in, label_docs, read_rehearsal
+from ..training.rehearsal import Text, draw, fill_in, label_docs, read_rehearsal
 from .cli import show_progress
 
 # Text that the tagger labels is at most so many times as long as the data, or has so many words.
@@ -69,7 +68,7 @@ def read_corpus(
     train_files = _find_train_files(train_path)
     vocab = Vocab() if teacher is None else teacher.vocab
     docs, labels = _read_checked(train_files, vocab, format, ambiguous)
-    old = [] if teacher is None or unlabelled is None else _read_old(teacher, unlabelled)
+    old, old_is_annotated = (None, False) if teacher is None or unlabelled is None else _read_old(teacher, unlabelled)
     n_docs = len(docs)
     if dev_path is not None:
         dev_path = find_part(dev_path, "dev")
@@ -95,10 +94,13 @@ def read_corpus(
             fill_in(teacher, docs)
         train_path = write_docs(docs, directory / "train" / "new.spacy").parent
         (train_path / LABELLED).unlink(missing_ok=True)
-        if old:
-            rehearsed, held_out_old = hold_out(old, seed)
+        if old is not None:
+            rehearsed, unseen = hold_out(old, seed)
             n_new = sum(map(len, docs))
             settings.update(_write_labelled(teacher, rehearsed, n_new, train_path / LABELLED, seed, forget))
+            held_out_old = draw(teacher, unseen, MOST_WORDS, seed)
+            if not old_is_annotated:
+                held_out_old = list(label_docs(teacher, held_out_old))
     settings.update({"paths.train": str(train_path), "paths.dev": str(dev_path)})
     for part, path in (("train", train_path), ("dev", dev_path)):
         if format is not None and path.suffix != ".spacy" and not path.is_dir():
@@ -125,26 +127,22 @@ def _warn_of_other_tag_set(known: Labels, docs: Sequence[Doc], forget: Sequence[
 
 
 def _write_labelled(
-    teacher: Language, docs: List[Doc], n_new: int, path: Path, seed: int, forget: Sequence[str]
+    teacher: Language, texts: Sequence[Text], n_new: int, path: Path, seed: int, forget: Sequence[str]
 ) -> Dict[str, Any]:
-    random.Random(seed).shuffle(docs)
-    limit, n_words, drawn = max(MOST_WORDS, MOST_TIMES * n_new), 0, []
-    for doc in docs:
-        drawn.append(doc)
-        n_words += len(doc)
-        if n_words >= limit:
-            break
+    drawn = draw(teacher, texts, max(MOST_WORDS, MOST_TIMES * n_new), seed)
+    n_words = sum(map(len, drawn))
     write_docs(show_progress(label_docs(teacher, drawn, forget), unit=" sentences"), path)
-    msg.info(f"{path}: {len(drawn):,} of {len(docs):,} texts, {n_words:,} words, as the tagger labels them")
+    msg.info(f"{path}: {len(drawn):,} of {len(texts):,} texts, {n_words:,} words, as the tagger labels them")
     return {"corpora.train.weights": {path.name: min(1.0, SHARE_OF_LABELLED * n_new / n_words)}}
 
 
-def _read_old(teacher: Language, path: Path) -> List[Doc]:
-    """What the tagger knows, with the labels that are right: those of annotated text, or else those that it finds."""
-    docs, are_annotated = read_rehearsal(teacher, path)
-    if len(docs) < MIN_SENTENCES:
-        raise ValueError(f"{path} has {len(docs)} texts to rehearse. It needs at least {MIN_SENTENCES}, one a line.")
-    return docs if are_annotated else list(show_progress(label_docs(teacher, docs), unit=" texts"))
+def _read_old(teacher: Language, path: Path) -> Tuple[Sequence[Text], bool]:
+    """Read text that the tagger knows, and tell whether it has the labels that are right, which else are those that the
+    tagger finds."""
+    texts, are_annotated = read_rehearsal(teacher, path)
+    if len(texts) < MIN_SENTENCES:
+        raise ValueError(f"{path} has {len(texts)} texts to rehearse. It needs at least {MIN_SENTENCES}, one a line.")
+    return texts, are_annotated
 
 
 def _read_checked(

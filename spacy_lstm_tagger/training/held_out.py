@@ -2,7 +2,7 @@
 
 import random
 from pathlib import Path
-from typing import Iterable, List, Sequence, Tuple
+from typing import Iterable, List, Sequence, Tuple, TypeVar
 
 from spacy.tokens import Doc, DocBin
 
@@ -12,13 +12,15 @@ SHARE = 0.1
 # Of fewer sentences, the share is less than one.
 MIN_SENTENCES = 10
 
+T = TypeVar("T")
 
-def hold_out(docs: Sequence[Doc], seed: int) -> Tuple[List[Doc], List[Doc]]:
+
+def hold_out(docs: Sequence[T], seed: int) -> Tuple[List[T], List[T]]:
     """Hold out a random tenth.
 
-    docs (Sequence[Doc]): At least `MIN_SENTENCES` docs.
+    docs (Sequence[T]): At least `MIN_SENTENCES` docs, or texts.
     seed (int): Random seed.
-    RETURNS (Tuple[List[Doc], List[Doc]]): The others, and the docs that are held out.
+    RETURNS (Tuple[List[T], List[T]]): The others, and the docs that are held out.
     """
     drawn = set(random.Random(seed).sample(range(len(docs)), round(SHARE * len(docs))))
     return [doc for i, doc in enumerate(docs) if i not in drawn], [doc for i, doc in enumerate(docs) if i in drawn]

@@ -1,7 +1,8 @@
 """What a tagger knows, as training data: so it does not forget it when it goes on with other data."""
 
+import random
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, Sequence, Tuple, Union
 
 import numpy
 from spacy.language import Language
@@ -23,22 +24,43 @@ BATCH_SIZE = 256
 LikeliestLabels = Dict[str, List[List[Tuple[str, float]]]]
 
 
-def read_rehearsal(nlp: Language, path: Path) -> Tuple[List[Doc], bool]:
+# A text that is not tokenized yet, or annotated sentences.
+Text = Union[str, Doc]
+
+
+def read_rehearsal(nlp: Language, path: Path) -> Tuple[Sequence[Text], bool]:
     """Read text to rehearse.
 
-    nlp (Language): The pipeline whose tokenizer cuts raw text.
+    nlp (Language): The pipeline whose vocab annotated docs have.
     path (Path): Annotated sentences in any format, or UTF-8 text in a file with another suffix than theirs or with
         ".txt", in which each line is a text.
-    RETURNS (Tuple[List[Doc], bool]): The docs, and whether they are annotated.
+    RETURNS (Tuple[Sequence[Text], bool]): The texts, and whether they are annotated.
     """
     if path.is_dir() or (path.suffix in SUFFIXES and path.suffix != ".txt"):
         return list(read_docs(path, nlp.vocab)), True
     try:
         detect_format(path.read_bytes(), path)
     except ValueError:
-        texts = filter(str.strip, lines(decode(path.read_bytes(), path)))
-        return list(map(nlp.make_doc, texts)), False
+        return list(filter(str.strip, lines(decode(path.read_bytes(), path)))), False
     return list(read_docs(path, nlp.vocab)), True
+
+
+def draw(nlp: Language, texts: Sequence[Text], n_words: int, seed: int) -> List[Doc]:
+    """Draw texts at random until they have so many words.
+
+    nlp (Language): The pipeline whose tokenizer cuts texts.
+    texts (Sequence[Text]): The texts.
+    n_words (int): How many words, of all docs together.
+    seed (int): Random seed.
+    RETURNS (List[Doc]): The docs, the last of which exceeds the number of words, or all.
+    """
+    docs: List[Doc] = []
+    for text in random.Random(seed).sample(texts, len(texts)):
+        docs.append(nlp.make_doc(text) if isinstance(text, str) else text)
+        n_words -= len(docs[-1])
+        if n_words <= 0:
+            break
+    return docs
 
 
 def label_docs(nlp: Language, docs: Iterable[Doc], without: Sequence[str] = ()) -> Iterator[Doc]:
