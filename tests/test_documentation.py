@@ -8,31 +8,25 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple
+from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
 import spacy
-import srsly
 import torch
 
-import spacy_lstm_tagger
-from spacy_lstm_tagger.commands import lstm_tagger_cli
-
 from .conftest import ROOT, Done
+from .pages import PAGES, blocks, shell_commands, without_margins
 from .serving import serve
 
-README = (ROOT / "README.md").read_text("utf8")
-PAGES = {
-    path.relative_to(ROOT).as_posix(): path.read_text("utf8")
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-}
-
-# What installs packages, which .ci/run does, and what runs the tests.
-NOT_RUN = ("pip install ", "make ")
-RUN = ("git clone ", "mkdir -p ", "python -m spacy ", "python tests/benchmarks/")
+LANGUAGES = {"bash", "python", "text", "dockerfile", "html", "ini", "json", "toml", "yaml"}
+# What installs packages, which .ci/run does, what runs the tests, and what needs a daemon.
+NOT_RUN = ("pip install ", "make ", "docker ")
+RUN = ("curl ", "git clone ", "mkdir -p ", "python -m spacy ", "python tests/benchmarks/")
 # Long enough to see that it works.
 SHORT_TRAINING = "--training.max_steps 20 --training.eval_frequency 10"
 SHORT_BENCHMARKS = {
@@ -52,41 +46,21 @@ SHORT_BENCHMARKS = {
     "measure_annotate.py": "--tokens 1000 --ways local-1",
 }
 TREEBANK = "UD_English-EWT"
+# Where `serve` listens.
+ADDRESS = re.compile(r"http://(localhost|127\.0\.0\.1):8000")
 PIPELINE = "models/en_ewt"
-
-
-class Block(NamedTuple):
-    """Commands or Python of a page, and what the page shows of their output."""
-
-    language: str
-    code: str
-    shown: str
-
-    @property
-    def commands(self) -> List[str]:
-        return [line.strip() for line in self.code.splitlines() if line.strip()]
-
-
-def blocks(text: str) -> Iterator[Block]:
-    """Fenced blocks, and as shell those that are indented. A block "text" that follows at once is the output."""
-    found = re.findall(
-        r"^```(\w+)\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?|^((?:    [^\n]+\n)+)(?:\n```text\n(.*?)^```\n)?",
-        text,
-        flags=re.MULTILINE | re.DOTALL,
-    )
-    for language, fenced, after_fenced, indented, after_indented in found:
-        yield Block(language or "bash", fenced or indented, after_fenced or after_indented)
-
-
-def shell_commands(text: str) -> List[str]:
-    """The commands of a page."""
-    return [command for block in blocks(text) if block.language == "bash" for command in block.commands]
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_page_names_no_command_that_is_not_run(page: str) -> None:
     known = (*RUN, *NOT_RUN)
     assert [command for command in shell_commands(PAGES[page]) if not command.startswith(known)] == []
+
+
+def test_every_block_says_what_it_is() -> None:
+    for text in PAGES.values():
+        fences = re.findall(r"^ *```(.*)$", text, flags=re.MULTILINE)
+        assert set(fences[::2]) <= LANGUAGES and set(fences[1::2]) <= {""}
 
 
 def test_blocks_are_found() -> None:
@@ -107,19 +81,22 @@ def test_commands_and_python(
     monkeypatch.chdir(tmp_path)
     prepare(tmp_path, PAGES[page], trained_path)
     namespace: Any = {}
-    for block in blocks(PAGES[page]):
-        if block.language == "python":
-            with contextlib.redirect_stdout(io.StringIO()) as printed:
-                exec(compile(block.code, page, "exec"), namespace)
-            output = printed.getvalue()
-        elif block.language == "bash":
-            output = "".join(run_command(command, tmp_path, run, run_spacy) for command in block.commands)
-        if block.shown:
-            assert without_margins(output) == without_margins(block.shown)
-
-
-def without_margins(text: str) -> List[str]:
-    return [line.rstrip() for line in text.strip().splitlines()]
+    with contextlib.ExitStack() as stack:
+        address = "http://127.0.0.1:8000"
+        for block in blocks(PAGES[page]):
+            output = ""
+            if block.language == "python":
+                with contextlib.redirect_stdout(io.StringIO()) as printed:
+                    exec(compile(ADDRESS.sub(address, block.code), page, "exec"), namespace)
+                output = printed.getvalue()
+            elif block.language == "bash":
+                for command in block.commands:
+                    if command.startswith("python -m spacy lstm-tagger serve"):
+                        address = stack.enter_context(serve_in_background(command))
+                    else:
+                        output += run_command(ADDRESS.sub(address, command), tmp_path, run, run_spacy)
+            if block.shown:
+                assert without_margins(output) == without_margins(block.shown)
 
 
 def prepare(directory: Path, page: str, trained_path: Path) -> None:
@@ -144,6 +121,10 @@ def run_command(command: str, directory: Path, run: Callable[..., Done], run_spa
         return ""
     if program == "git":
         clone(arguments, directory)
+    elif program == "curl":
+        if shutil.which("curl"):
+            curl = ["curl", "--fail", "--silent", *arguments]
+            return subprocess.run(curl, check=True, capture_output=True, text=True).stdout
     elif program == "mkdir":
         (directory / arguments[-1]).mkdir(parents=True, exist_ok=True)
     elif command.startswith("python tests/benchmarks/"):
@@ -160,6 +141,20 @@ def run_command(command: str, directory: Path, run: Callable[..., Done], run_spa
             arguments += SHORT_TRAINING.split()
         return run_spacy(*arguments[2:]).stdout
     return ""
+
+
+@contextlib.contextmanager
+def serve_in_background(command: str) -> Iterator[str]:
+    """Start a service at a port that is free, and give its address."""
+    arguments = [*shlex.split(command)[1:], "--port", "0"]
+    with subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True) as service:
+        assert service.stdout is not None
+        (address,) = re.findall(r"http://[\w.]+:\d+", service.stdout.readline())
+        try:
+            yield address
+        finally:
+            service.send_signal(signal.SIGINT)
+            service.wait(60)
 
 
 def write_treebank(directory: Path) -> None:
@@ -225,78 +220,3 @@ def push(arguments: List[str], run: Callable[..., Done]) -> None:
         run(*arguments, env={**os.environ, "HF_ENDPOINT": url, "HF_TOKEN": "hf_test"})
     assert "lstm_tagger/model.safetensors" in pushed
     assert any(name.endswith(".whl") for name in pushed)
-
-
-# The addresses of the project, from which those in README follow.
-URLS = dict(re.findall(r'^(\w+) = "(https://[^"]+)"$', (ROOT / "pyproject.toml").read_text("utf8"), flags=re.MULTILINE))
-RAW = URLS["Source"].replace("https://github.com/", "https://raw.githubusercontent.com/") + "/main/"
-FILES = URLS["Source"] + "/blob/main/"
-
-
-def test_readmes_images_are_at_public_addresses_and_in_the_repository() -> None:
-    images = re.findall(r"!\[[^]]*\]\(([^)]*)\)|<img src=\"([^\"]*)\"", README)
-    assert images
-    for image in map("".join, images):
-        assert image.startswith(RAW) and (ROOT / image[len(RAW) :]).is_file()
-
-
-def test_readmes_links_lead_to_pages_and_files_that_exist() -> None:
-    links = [link for link in re.findall(r"(?<!!)\[[^]]*\]\(([^)]*)\)", README) if "spacy-lstm-tagger" in link]
-    assert len(links) > 10
-    for link in links:
-        if link.startswith(FILES):
-            assert (ROOT / link[len(FILES) :]).is_file()
-        else:
-            assert link.startswith(URLS["Documentation"]) and link.endswith("/")
-            assert (ROOT / "docs" / f"{link[len(URLS['Documentation']) : -1]}.md").is_file()
-
-
-def test_the_site_is_at_the_projects_address() -> None:
-    mkdocs = (ROOT / "mkdocs.yml").read_text("utf8")
-    assert f"site_url: {URLS['Documentation']}\n" in mkdocs and f"repo_url: {URLS['Source']}\n" in mkdocs
-
-
-def test_citation_has_what_the_format_requires_and_the_version() -> None:
-    citation = srsly.yaml_loads((ROOT / "CITATION.cff").read_text("utf8"))
-    assert citation["cff-version"] == "1.2.0" and citation["message"] and citation["authors"] and citation["type"]
-    assert citation["title"] == "spacy-lstm-tagger" and citation["repository-code"] == URLS["Source"]
-    assert citation["version"] == spacy_lstm_tagger.__version__
-
-
-@pytest.fixture(scope="module")
-def site(run: Callable[..., Done], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pages as HTML. A link or an anchor that leads nowhere is an error."""
-    pytest.importorskip("mkdocs", reason="needs MkDocs, of the extra 'docs'")
-    directory = tmp_path_factory.mktemp("docs") / "site"
-    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    run("-m", "mkdocs", "build", "--strict", "--site-dir", directory, cwd=ROOT, env=environment)
-    return directory
-
-
-@pytest.mark.slow
-def test_every_setting_of_every_config_has_a_meaning(site: Path) -> None:
-    page = (site / "settings" / "index.html").read_text("utf8")
-    for config in (ROOT / "configs").glob("*.cfg"):
-        for setting in re.findall(r"^(@?\w+) =", config.read_text("utf8"), flags=re.MULTILINE):
-            rows = re.findall(rf"<td><code>{setting}</code></td>\s*<td>(.*?)</td>\s*<td>(.*?)</td>", page)
-            assert rows and all(value and meaning for value, meaning in rows), setting
-
-
-@pytest.mark.slow
-def test_every_command_has_its_help(site: Path) -> None:
-    page = (site / "commands" / "index.html").read_text("utf8")
-    for command in lstm_tagger_cli.registered_commands:
-        assert f'id="{command.name}"' in page and f"lstm-tagger {command.name}" in page
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in spacy_lstm_tagger.__all__ if not name.startswith("_")])
-def test_every_public_name_is_described(site: Path, name: str) -> None:
-    assert re.search(rf'id="spacy_lstm_tagger\.[\w.]*\.{name}"', (site / "api" / "index.html").read_text("utf8"))
-
-
-@pytest.mark.slow
-def test_docstrings_in_spacys_style_become_lists(site: Path) -> None:
-    page = (site / "api" / "index.html").read_text("utf8")
-    assert "RETURNS (" not in page and "YIELDS (" not in page
-    assert not re.search(r"<p>\w+ \(\w+\): ", page)

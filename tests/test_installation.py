@@ -10,7 +10,7 @@ import shlex
 import pytest
 
 from .conftest import ROOT
-from .test_documentation import README, blocks, shell_commands, without_margins
+from .pages import README, blocks, shell_commands, without_margins
 
 INSTALL = README.partition("\n## Install\n")[2].partition("\n## ")[0]
 
