@@ -187,8 +187,8 @@ def driver() -> Iterator[Any]:
     options.binary_location = chromium
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1300,1000"):
         options.add_argument(argument)
-    # No request gets anywhere.
-    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND")
+    # No request gets anywhere but to this machine.
+    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
     yield driver

@@ -7,6 +7,7 @@ from .cli import lstm_tagger_cli
 from .evaluate import evaluate_cli
 from .explain import explain_cli
 from .init_config import init_config_cli
+from .serve import serve_cli
 from .suggest import suggest_cli
 from .tag import tag_cli
 from .train import train_cli
@@ -19,6 +20,7 @@ __all__ = [
     "explain_cli",
     "init_config_cli",
     "lstm_tagger_cli",
+    "serve_cli",
     "suggest_cli",
     "tag_cli",
     "train_cli",

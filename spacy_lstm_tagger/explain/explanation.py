@@ -8,7 +8,6 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..model.shim import get_shim
-from ..pipeline.component import LSTMTaggerPipe
 from ..pipeline.loading import find_tagger
 from .decisions import Decisions, decide
 from .forward_pass import ForwardPass, run_forward
@@ -78,7 +77,7 @@ def explain(
     RETURNS (Explanation): The explanation. Raises a ValueError if there is no word, or too many.
     """
     tagger = find_tagger(nlp)
-    decisions = decide(tagger, _read(nlp, tagger, text), before, max_words)
+    decisions = decide(tagger, prepare(nlp, text), before, max_words)
     network = get_shim(tagger.model).as_stored().requires_grad_(False).cpu()
     words = decisions.words
     lexicon = Lexicon(tagger, network, words, candidates)
@@ -90,8 +89,14 @@ def explain(
     )
 
 
-def _read(nlp: Language, tagger: LSTMTaggerPipe, text: Union[str, Doc]) -> Doc:
-    """Run the components before the tagger."""
+def prepare(nlp: Language, text: Union[str, Doc]) -> Doc:
+    """Run the components before the tagger.
+
+    nlp (Language): The pipeline.
+    text (Union[str, Doc]): The text.
+    RETURNS (Doc): The text as the tagger gets it.
+    """
+    tagger = find_tagger(nlp)
     doc = nlp.make_doc(text) if isinstance(text, str) else text.copy()
     for _, pipe in nlp.pipeline:
         if pipe is tagger:

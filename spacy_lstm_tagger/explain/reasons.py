@@ -67,7 +67,7 @@ def find_reasons(
     ]
     heads = list(enumerate(decisions.probabilities))
     return Reasons(
-        left_out=_leave_out(tagger, sentences, decisions.probabilities, chosen),
+        left_out=leave_out(tagger, decisions),
         attributions={head: _block_diagonal([part.words[i] for part in parts]) for i, head in heads},
         differences={head: numpy.concatenate([part.differences[i] for part in parts]) for i, head in heads},
         part_names=_part_names(tagger, network),
@@ -75,6 +75,38 @@ def find_reasons(
         characters={head: [scores for part in parts for scores in part.characters[i]] for i, head in heads},
         unit_effects={head: numpy.concatenate([part.unit_effects[i] for part in parts], axis=2) for i, head in heads},
     )
+
+
+def leave_out(tagger: LSTMTaggerPipe, decisions: Decisions) -> Dict[str, numpy.ndarray]:
+    """Tag each sentence again without each of its words.
+
+    tagger (LSTMTaggerPipe): The tagger.
+    decisions (Decisions): What it decides.
+    RETURNS (Dict[str, numpy.ndarray]): As in `Reasons.left_out`.
+    """
+    sentences, probabilities = decisions.sentences, decisions.probabilities
+    chosen = {head: table.argmax(1) for head, table in probabilities.items()}
+    n_words = len(decisions.words)
+    changes = {head: numpy.zeros((n_words, n_words), dtype="float32") for head in probabilities}
+    shortened: List[Doc] = []
+    # For each shortened sentence which word it lacks, and which it has.
+    missing: List[int] = []
+    present: List[List[int]] = []
+    start = 0
+    for sentence in sentences:
+        places = range(start, start + len(sentence))
+        for i, place in enumerate(places):
+            shortened.append(Doc(tagger.vocab, words=sentence[:i] + sentence[i + 1 :]))
+            missing.append(place)
+            present.append([other for other in places if other != place])
+        start += len(sentence)
+    for place, others, without in zip(missing, present, tagger.predict_proba(shortened)):
+        for head, table in probabilities.items():
+            labels = chosen[head][others]
+            difference = _log(without[head][range(len(others)), labels]) - _log(table[others, labels])
+            changes[head][place, others] = difference
+            changes[head][place, place] = numpy.nan
+    return changes
 
 
 class _Attributions(NamedTuple):
@@ -106,36 +138,6 @@ def _attribute(
         characters=[[row[:length].numpy() for row, length in zip(rows, lengths)] for rows in found.characters],
         unit_effects=find_unit_effects(network, types, chosen).numpy(),
     )
-
-
-def _leave_out(
-    tagger: LSTMTaggerPipe,
-    sentences: List[List[str]],
-    probabilities: Dict[str, numpy.ndarray],
-    chosen: numpy.ndarray,
-) -> Dict[str, numpy.ndarray]:
-    """Tag each sentence again without each of its words."""
-    n_words = len(chosen)
-    changes = {head: numpy.zeros((n_words, n_words), dtype="float32") for head in probabilities}
-    shortened: List[Doc] = []
-    # For each shortened sentence which word it lacks, and which it has.
-    missing: List[int] = []
-    present: List[List[int]] = []
-    start = 0
-    for sentence in sentences:
-        places = range(start, start + len(sentence))
-        for i, place in enumerate(places):
-            shortened.append(Doc(tagger.vocab, words=sentence[:i] + sentence[i + 1 :]))
-            missing.append(place)
-            present.append([other for other in places if other != place])
-        start += len(sentence)
-    for place, others, without in zip(missing, present, tagger.predict_proba(shortened)):
-        for column, (head, table) in enumerate(probabilities.items()):
-            labels = chosen[others, column]
-            difference = _log(without[head][range(len(others)), labels]) - _log(table[others, labels])
-            changes[head][place, others] = difference
-            changes[head][place, place] = numpy.nan
-    return changes
 
 
 def _log(probabilities: numpy.ndarray) -> numpy.ndarray:

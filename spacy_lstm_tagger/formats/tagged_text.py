@@ -8,6 +8,7 @@ from itertools import chain, islice
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Tuple, Union
 
 from jinja2 import Environment
+from markupsafe import Markup
 from spacy.tokens import Doc, Span, Token
 from wasabi import color as paint
 
@@ -133,12 +134,14 @@ def render_html(texts: Iterable[Text], confidence: bool) -> Iterator[str]:
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
         files(__package__).joinpath("tagged_text.html").read_text("utf8")
     )
+    colors = files(__package__).joinpath("tag_groups.css").read_text("utf8")
     texts = iter(texts)
     first = list(islice(texts, 1))
     vocab = first[0].vocab if first else None
     yield from page.generate(
         lang=vocab.lang if vocab is not None else "en",
         direction=vocab.writing_system.get("direction", "ltr") if vocab is not None else "ltr",
+        colors=Markup(colors),
         groups=GROUPS,
         doubtful=f"{DOUBTFUL:.0%}" if confidence else None,
         texts=(_describe_words(text, confidence) for text in chain(first, texts)),

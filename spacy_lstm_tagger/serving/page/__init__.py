@@ -1,0 +1,1 @@
+"""The page to try the tagger: files that are served as they are."""
