@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from selenium.webdriver.support.ui import WebDriverWait
 
 from ..conftest import SENTENCES
 
 by = pytest.importorskip("selenium.webdriver.common.by", reason="needs selenium, of the extra 'dev'").By
+wait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait
 keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
 
 HOSTILE = """<img src=x onerror="document.title='bad'"> <script>document.title='bad'</script> "'`&amp; </textarea>"""
@@ -24,7 +24,7 @@ def page(driver, url):
 
 
 def wait_for(page, condition):
-    return WebDriverWait(page, 60, poll_frequency=0.05).until(lambda _: condition())
+    return wait(page, 60, poll_frequency=0.05).until(lambda _: condition())
 
 
 def chips(page):
