@@ -34,4 +34,4 @@ docs: .venv/installed
 	touch .venv/installed
 
 clean:
-	rm -rf .venv build dist models site *.egg-info
+	rm -rf .venv build dist models/sample site *.egg-info
