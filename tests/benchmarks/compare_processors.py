@@ -1,6 +1,6 @@
 """Count the tokens whose labels change where oneDNN, torch and MKL are held to AVX2, in mixed precision and in float32.
 
-python tests/benchmarks/compare_processors.py MODEL DATA
+python tests/benchmarks/compare_processors.py compare MODEL DATA
 """
 
 import json

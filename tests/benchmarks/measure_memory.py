@@ -57,7 +57,7 @@ def megabytes() -> float:
 
 
 def measure(model: str, tokens: int = 3_000_000, zone: bool = False, text: List[Path] = []) -> List[float]:
-    """RETURNS (List[float]): The most megabytes after a batch, in each million tokens."""
+    """RETURNS (List[float]): The most megabytes after a batch, in each million tokens and in the rest."""
     nlp = spacy.load(model)
     texts = read_texts(text) if text else make_texts(new_words=zone)
     n_tokens, most, taken = 0, 0.0, []
@@ -66,7 +66,7 @@ def measure(model: str, tokens: int = 3_000_000, zone: bool = False, text: List[
         with nlp.memory_zone() if zone else nullcontext():
             n_tokens += sum(len(doc) for doc in nlp.pipe(batch))
         most = max(most, megabytes())
-        if n_tokens // 1_000_000 > len(taken):
+        if n_tokens // 1_000_000 > len(taken) or n_tokens >= tokens:
             taken.append(most)
             most = 0.0
             print(f"{n_tokens:,} tokens: {taken[-1]:.0f} MB, {100 * (taken[-1] / taken[0] - 1):+.1f}%", flush=True)
