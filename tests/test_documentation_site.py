@@ -2,6 +2,7 @@
 
 import os
 import re
+from importlib.metadata import metadata
 from pathlib import Path
 from typing import Callable
 
@@ -41,6 +42,18 @@ def test_readmes_links_lead_to_pages_and_files_that_exist() -> None:
 def test_the_site_is_at_the_projects_address() -> None:
     mkdocs = (ROOT / "mkdocs.yml").read_text("utf8")
     assert f"site_url: {URLS['Documentation']}\n" in mkdocs and f"repo_url: {URLS['Source']}\n" in mkdocs
+
+
+def test_every_extra_is_described() -> None:
+    page = (ROOT / "docs" / "install.md").read_text("utf8")
+    extras = metadata("spacy-lstm-tagger").get_all("Provides-Extra")
+    assert extras and [extra for extra in extras if f"| `{extra}` |" not in page] == []
+
+
+def test_every_folder_of_the_package_is_on_the_map() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf8")
+    folders = [path.parent.name for path in Path(spacy_lstm_tagger.__file__).parent.glob("*/__init__.py")]
+    assert folders and [folder for folder in folders if f"`spacy_lstm_tagger/{folder}/`" not in page] == []
 
 
 def test_citation_has_what_the_format_requires_and_the_version() -> None:
