@@ -1,6 +1,7 @@
 """The command in a process of its own: many clients at once, and its end."""
 
 import itertools
+import json
 import os
 import re
 import signal
@@ -10,11 +11,14 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib import import_module
 
 import httpx
 import pytest
 
-from ..conftest import TEXTS
+from spacy_lstm_tagger.serving.limits import Limits
+
+from ..conftest import ROOT, TEXTS
 
 N_CLIENTS = 16
 
@@ -30,6 +34,23 @@ def served(model, *options):
             yield process, re.search(r"http://\S+:\d+", process.stdout.readline())[0]
         finally:
             process.kill()
+
+
+def test_documented_answer():
+    page = (ROOT / "docs" / "serve.md").read_text("utf8")
+    (example,) = re.findall(r"```json\n(.*?)```", page, flags=re.DOTALL)
+    with served("en") as (_, url):
+        response = httpx.post(f"{url}/api/tag", json={"text": "She reads."}, trust_env=False, timeout=60)
+    token, shown = response.json()["docs"][0]["tokens"][0], json.loads(example)
+    assert token.pop("confidence") == pytest.approx(shown.pop("confidence"), abs=0.002)
+    assert token == shown
+
+
+def test_documented_limits():
+    page = (ROOT / "docs" / "serve.md").read_text("utf8")
+    for name, value in Limits()._asdict().items():
+        if name != "max_pages":
+            assert f"{value:,g}" in page, name
 
 
 @pytest.mark.parametrize("n_requests", [200, pytest.param(5000, marks=pytest.mark.slow)])
@@ -110,7 +131,7 @@ def test_idle_connections_do_not_hold_up_the_end(trained_path):
 def test_large_body_over_the_network_is_an_error_that_arrives(url):
     response = httpx.post(f"{url}/api/tag", json={"text": "a " * 5_000_000}, trust_env=False, timeout=60)
     assert response.status_code == 413
-    assert "At most 250,000 are taken" in response.json()["error"]
+    assert "At most 100,000 are taken" in response.json()["error"]
 
 
 def test_port_that_is_in_use(run_spacy, trained_path):
@@ -139,7 +160,6 @@ def test_missing_extra_is_named(run_spacy, monkeypatch, package):
     def find(name):
         raise ModuleNotFoundError(f"No module named '{name}'", name=name)
 
-    import_module = __import__("importlib").import_module
     monkeypatch.setattr(
         "spacy_lstm_tagger.extras.import_module", lambda name: find(name) if name == package else import_module(name)
     )
