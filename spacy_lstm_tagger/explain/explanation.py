@@ -77,6 +77,11 @@ def explain(
     RETURNS (Explanation): The explanation. Raises a ValueError if there is no word, or too many.
     """
     tagger = find_tagger(nlp)
+    if tagger.model.layers:
+        raise ValueError(
+            f"'{tagger.name}' reads the vectors of a shared encoder (model.tok2vec), through which its labels cannot "
+            "be traced back to words. Explain a tagger without one."
+        )
     decisions = decide(tagger, prepare(nlp, text), before, max_words)
     network = get_shim(tagger.model).as_stored().requires_grad_(False).cpu()
     words = decisions.words

@@ -111,7 +111,7 @@ class TaggingNetwork:
         """
         n_words = len(types.words)
         rows = to_tensor(in_blocks(numpy.arange(n_words), ROWS_PER_PRODUCT_BLOCK), types.words)
-        types = WordTypes(*(part[rows] for part in types if part is not None))
+        types = types.take(rows)
         from_characters = None if self._characters is None else self._characters.read(types.characters)
         words = self._encoder.combine(types, from_characters)
         early, late = (

@@ -1,17 +1,18 @@
 """The registered architecture: a thinc model that reads docs and scores labels with the network."""
 
-from typing import Callable, List, Optional, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 
 import numpy
 from spacy.tokens import Doc
 from thinc.api import Model
+from thinc.types import Floats2d
 
 from ..ragged import split
-from .features import TaggerModel, get_settings, windows_of
+from .features import TaggerModel, get_settings
 from .settings import ModelSettings
 from .shim import ModuleShim, get_network
 from .tagging_pass import LATE, FastPath, score_tokens
-from .training_pass import Backprop, begin_update, no_gradient
+from .training_pass import begin_update
 from .vocabulary import Vocabulary
 
 
@@ -42,6 +43,7 @@ def build_lstm_tagger_v1(
     cache_size: int = 16_384,
     mixed_precision: bool = True,
     device: Optional[str] = None,
+    tok2vec: Optional[Model[List[Doc], List[Floats2d]]] = None,
 ) -> TaggerModel:
     """Build an LSTM tagger: word types -> embeddings -> LSTM layers -> one linear head per layer of annotation.
 
@@ -80,6 +82,9 @@ def build_lstm_tagger_v1(
         in tagging also the products of its states with the weights of the heads. Weights and logits stay in float32.
     device (Optional[str]): A torch device, such as "cuda:0", for where spaCy is not set to use a GPU (that takes
         CuPy, this does not). Without such a device the network stays on the CPU, with a warning.
+    tok2vec (Optional[Model[List[Doc], List[Floats2d]]]): A model whose vector for each token is part of the word's
+        vector, beside its embeddings (in their place if all their widths are 0): spaCy's layers that listen to a
+        `tok2vec` or a transformer, or any other. It is trained too.
     RETURNS (Model[List[Doc], List[numpy.ndarray]]): Its output has a row of logits for each token, those of all heads
         in the order of `NetworkSizes.n_labels`; rows of whitespace tokens are 0. In training, each row has the
         logits of all members, one member after the other, and that once for each sample.
@@ -104,6 +109,7 @@ def build_lstm_tagger_v1(
     return Model(
         "lstm_tagger",
         forward,
+        layers=[] if tok2vec is None else [tok2vec],
         shims=[ModuleShim(None)],
         dims={"nO": None},
         attrs={
@@ -136,8 +142,14 @@ def build_lstm_tagger_v1(
             "word_mask": None,
             "dropout_rate": 0.0,  # under this name thinc sets it
             "fast_path": FastPath(cache_size),
+            # What `nlp.replace_listeners` looks for where other components listen to the tagger.
+            "replace_listener_cfg": refuse_replacement,
         },
     )
+
+
+# From the gradient of the loss with respect to each doc's logits. Leaves that of the weights in the network.
+Backprop = Callable[[List[numpy.ndarray]], List[Doc]]
 
 
 def forward(model: TaggerModel, docs: List[Doc], is_train: bool) -> Tuple[List[numpy.ndarray], Backprop]:
@@ -156,10 +168,8 @@ def forward(model: TaggerModel, docs: List[Doc], is_train: bool) -> Tuple[List[n
     n_samples = get_settings(model).dropout_samples if is_train and model.attrs["dropout_rate"] else 1
     scores = numpy.zeros((sum(map(len, docs)), model.get_dim("nO") * n_members * n_samples), dtype="float32")
     backprop: Backprop = no_gradient
-    if is_train:
-        windows = windows_of(model, docs)
-        if len(windows.lengths):
-            backprop = begin_update(model, docs[0].vocab, windows, n_samples, scores)
+    if is_train and docs:
+        backprop = begin_update(model, docs, n_samples, scores)
     else:
         is_late = numpy.repeat([name == LATE for name in n_labels], list(n_labels.values()))
         for tokens, logits, score_late in score_tokens(model, docs):
@@ -167,3 +177,15 @@ def forward(model: TaggerModel, docs: List[Doc], is_train: bool) -> Tuple[List[n
             if is_late.any():
                 scores[numpy.ix_(tokens, is_late)] = score_late(numpy.arange(len(tokens)))
     return split(scores, map(len, docs)), backprop
+
+
+def no_gradient(d_scores: List[numpy.ndarray]) -> List[Doc]:
+    return []
+
+
+def refuse_replacement(*configs: Any) -> Any:
+    """Raise a ValueError: what `nlp.replace_listeners` calls where others are to get a copy of the LSTM."""
+    raise ValueError(
+        "An LSTM tagger cannot be copied into the components that listen to it. Keep it in the pipeline: to use such a "
+        "component elsewhere, source the tagger too."
+    )

@@ -6,6 +6,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence
 import torch
 from safetensors.torch import load
 from spacy.errors import Errors
+from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from thinc.api import get_torch_default_device
 from torch import nn
@@ -14,13 +15,18 @@ from torch.overrides import TorchFunctionMode
 from ..network.lstm_tagger import LSTMTagger, compose, fold
 from ..network.sizes import NetworkSizes
 from .features import TaggerModel, get_settings
+from .shared_encoder import initialize_shared_encoder
 from .shim import get_network, get_shim
 from .stored_weights import unpack
 from .vocabulary import UNKNOWN_CHARACTER, Vocabulary
 
 
 def create_network(
-    model: TaggerModel, n_labels: Dict[str, int], vocab: Vocab, parts: Mapping[str, Sequence[Sequence[int]]]
+    model: TaggerModel,
+    n_labels: Dict[str, int],
+    vocab: Vocab,
+    parts: Mapping[str, Sequence[Sequence[int]]],
+    docs: Sequence[Doc],
 ) -> None:
     """Give the model a new network of the sizes that its vocabulary and its labels need.
 
@@ -29,6 +35,7 @@ def create_network(
     vocab (Vocab): Its vectors are the static vectors.
     parts (Mapping[str, Sequence[Sequence[int]]]): For heads whose labels may share weights, the numbers of the parts of
         each label.
+    docs (Sequence[Doc]): Some docs, from which a shared encoder infers its sizes.
     """
     vector_width = 0
     if get_settings(model).include_static_vectors:
@@ -37,7 +44,15 @@ def create_network(
             raise ValueError(Errors.E896)
     widths = get_settings(model).sizes
     tables = _table_sizes(model.attrs["vocabulary"], widths["affix_width"], widths["character_width"])
-    network = LSTMTagger(NetworkSizes(n_labels=n_labels, vector_width=vector_width, **tables, **widths))
+    network = LSTMTagger(
+        NetworkSizes(
+            n_labels=n_labels,
+            vector_width=vector_width,
+            shared_width=initialize_shared_encoder(model, docs),
+            **tables,
+            **widths,
+        )
+    )
     if get_settings(model).compose_labels:
         compose(network, parts)
     set_network(model, network)

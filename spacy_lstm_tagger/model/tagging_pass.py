@@ -16,8 +16,10 @@ from spacy.vocab import Vocab
 from ..inference.tagging_network import Plan, TaggingNetwork
 from ..inference.word_table import TypeCache, WordTable
 from ..network.hardware import choose_precision, has_amx, to_tensor
+from ..ragged import numbers_within
 from .features import TaggerModel, get_settings, look_up_types, windows_of
-from .shim import get_shim
+from .shared_encoder import encode_tokens
+from .shim import get_network, get_shim
 
 
 class Portion(NamedTuple):
@@ -110,11 +112,24 @@ def score_tokens(
     with torch.inference_mode():
         vocab = docs[0].vocab
         _, network, cache = model.attrs["fast_path"].prepare(model, vocab)
-        table, rows = cache.get(windows.orths, partial(_encode, model, vocab, network))
-        rows = numpy.concatenate([rows, [0]])
+        encode = partial(_encode, model, vocab, network)
+        shared = None
+        if model.layers:
+            shared = encode_tokens(model, docs, is_train=False)
+        else:
+            table, rows = cache.get(windows.orths, encode)
+            rows = numpy.concatenate([rows, [0]])
         of_cells = numpy.concatenate([windows.targets, [-1]])
-        portion = ON_GPU if table.scores.is_cuda else FUSED if network.fused else STEPPED
+        is_on_gpu = get_network(model).encoder.word.weight.is_cuda
+        portion = ON_GPU if is_on_gpu else FUSED if network.fused else STEPPED
         for starts, lengths in _group_by_length(windows.lengths, portion):
+            if shared is not None:
+                # A word has another vector in each context, so there is nothing to keep for the next.
+                cells = numpy.repeat(starts, lengths) + numbers_within(lengths)
+                vectors = shared.vectors[to_tensor(windows.tokens[cells], shared.vectors)]
+                table = encode(windows.orths[cells], vectors)
+                rows = numpy.zeros(1 + len(windows.orths), dtype="int64")
+                rows[cells] = 1 + numpy.arange(len(cells))
             plan = network.plan(starts, lengths)
             hidden = network.read(table, rows, plan)
             targets = of_cells[plan.layout.cells.tokens]
@@ -143,11 +158,24 @@ def _score(
         return network.score(table, rows, plan, hidden, wanted, late).cpu().numpy()
 
 
-def _encode(model: TaggerModel, vocab: Vocab, network: TaggingNetwork, orths: numpy.ndarray) -> WordTable:
-    """Compute what is known of distinct words without their context: a row of padding, and then one for each."""
+def _encode(
+    model: TaggerModel,
+    vocab: Vocab,
+    network: TaggingNetwork,
+    orths: numpy.ndarray,
+    shared: Optional[torch.Tensor] = None,
+) -> WordTable:
+    """Compute what is known of words before the LSTM reads them: a row of padding, and then one for each. They are
+    distinct, or tokens with vectors of a shared encoder."""
     words = [vocab.strings[orth] for orth in orths.tolist()]
-    parts = [words[first : first + TYPES_PER_CALL] for first in range(0, len(words), TYPES_PER_CALL)]
-    tables = [network.encode(look_up_types(model, vocab, part)) for part in parts]
+    firsts = range(0, len(words), TYPES_PER_CALL)
+    parts = [words[first : first + TYPES_PER_CALL] for first in firsts]
+    all_types = [look_up_types(model, vocab, part) for part in parts]
+    if shared is not None:
+        all_types = [
+            types._replace(shared=shared[first : first + TYPES_PER_CALL]) for first, types in zip(firsts, all_types)
+        ]
+    tables = [network.encode(types) for types in all_types]
     if (mask := model.attrs["word_mask"]) is not None:
         for table, part in zip(tables, parts):
             table.scores[1:] += torch.from_numpy(mask(part)).to(table.scores.device)

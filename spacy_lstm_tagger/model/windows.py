@@ -20,11 +20,13 @@ class Windows(NamedTuple):
     lengths (numpy.ndarray): The windows' lengths, int64, shape (n_windows,).
     targets (numpy.ndarray): For each cell, which token of the docs (counted from the first doc's first
         token on) takes its output, or -1 if the cell is context alone. int64, shape (n_cells,).
+    tokens (numpy.ndarray): For each cell which token it is, counted likewise. int64, shape (n_cells,).
     """
 
     orths: numpy.ndarray
     lengths: numpy.ndarray
     targets: numpy.ndarray
+    tokens: numpy.ndarray
 
 
 def cut_windows(docs: Sequence[Doc], size: int, overlap: int) -> Windows:
@@ -48,7 +50,7 @@ def cut_windows(docs: Sequence[Doc], size: int, overlap: int) -> Windows:
     sentence_lengths = numpy.bincount(numpy.cumsum(begins)[tokens])
     sentence_lengths = sentence_lengths[sentence_lengths > 0]
     if sentence_lengths.max(initial=0) <= size:
-        return Windows(table[tokens, 0], sentence_lengths, tokens)
+        return Windows(table[tokens, 0], sentence_lengths, tokens, tokens)
 
     # shape: (n_windows,)
     step = size - overlap
@@ -63,7 +65,8 @@ def cut_windows(docs: Sequence[Doc], size: int, overlap: int) -> Windows:
     left_to_others = (position < numpy.repeat(numpy.where(part > 0, overlap // 2, 0), lengths)) | (
         position >= numpy.repeat(numpy.where(rest > size, size - (overlap - overlap // 2), size), lengths)
     )
-    return Windows(table[tokens[cells], 0], lengths, numpy.where(left_to_others, -1, tokens[cells]))
+    tokens = tokens[cells]
+    return Windows(table[tokens, 0], lengths, numpy.where(left_to_others, -1, tokens), tokens)
 
 
 def begins_paragraph(doc: Doc) -> numpy.ndarray:

@@ -1,7 +1,7 @@
 """The network as it is trained: word encoder -> LSTM layers -> one linear head for each annotation layer."""
 
 import copy
-from typing import List, Mapping, Optional, Sequence, cast
+from typing import Any, List, Mapping, Optional, Sequence, Tuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,11 @@ class LSTMTagger(nn.Module):
             Member(self.encoder.width // sizes.n_members, sizes) for _ in range(sizes.n_members)
         )
 
-    def forward(
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        """:returns: the logits of :meth:`score`."""
+        return self.score(*args, **kwargs)[0]
+
+    def score(
         self,
         types: WordTypes,
         tokens: Tensor,
@@ -40,7 +44,7 @@ class LSTMTagger(nn.Module):
         embedding_dropout: float = 0.0,
         n_samples: int = 1,
         precision: torch.dtype = torch.float32,
-    ) -> Tensor:
+    ) -> Tuple[Tensor, Tensor]:
         """Score every label for every token, with each member.
 
         With several samples the LSTM reads the same word vectors several times, with other dropout masks. The mean of
@@ -54,13 +58,15 @@ class LSTMTagger(nn.Module):
         :param n_samples: how often the LSTM reads the words.
         :param precision: in which the LSTM computes.
         :returns: logits, those of all heads concatenated; sample after sample, and in each those of all members.
-            *Shape:* ``(n_tokens, n_samples * n_members, n_labels)``
+            *Shape:* ``(n_tokens, n_samples * n_members, n_labels)``. The first sample's states of the last LSTM layer,
+            those of all members. *Shape:* ``(n_tokens, n_members * n_directions * hidden_width)``
         """
         words = functional.embedding(tokens, self.encoder.encode_by_length(types, embedding_dropout))
         sentences = Sentences.from_lengths(lengths.repeat(n_samples))
         parts = words.repeat(n_samples, 1).chunk(len(self.members), dim=1)
-        logits = [member(part, sentences, dropout, precision) for member, part in zip(self.members, parts)]
-        return torch.cat(torch.stack(logits, dim=1).chunk(n_samples), dim=1)
+        of_members = [member(part, sentences, dropout, precision) for member, part in zip(self.members, parts)]
+        logits, states = zip(*of_members)
+        return torch.cat(torch.stack(logits, dim=1).chunk(n_samples), dim=1), torch.cat(states, 1)[: len(tokens)]
 
 
 class Member(nn.Module):
@@ -81,11 +87,14 @@ class Member(nn.Module):
         width += (word_width if sizes.skip else 0) + sizes.convolution_width
         self.heads = nn.ModuleDict({name: make_head(width, n) for name, n in sizes.n_labels.items()})
 
-    def forward(self, words: Tensor, sentences: Sentences, dropout: float, precision: torch.dtype) -> Tensor:
+    def forward(
+        self, words: Tensor, sentences: Sentences, dropout: float, precision: torch.dtype
+    ) -> Tuple[Tensor, Tensor]:
         """Score every label for every token.
 
         :param words: word vectors. *Shape:* ``(n_tokens, width)``
-        :returns: logits, those of all heads concatenated. *Shape:* ``(n_tokens, n_labels)``
+        :returns: logits, those of all heads concatenated. *Shape:* ``(n_tokens, n_labels)``. The states of the last
+            layer. *Shape:* ``(n_tokens, n_directions * hidden_width)``
         """
         words = drop(words, dropout, sentences.sentence)
         read_by_heads = [words] if self.skip else []
@@ -98,8 +107,8 @@ class Member(nn.Module):
         hidden = words
         for layer in self.layers:
             hidden = drop(layer(hidden, sentences, precision), dropout, sentences.sentence)
-        hidden = torch.cat([hidden, *read_by_heads], dim=1)
-        return torch.cat([head(hidden) for head in self.heads.values()], dim=1)
+        features = torch.cat([hidden, *read_by_heads], dim=1)
+        return torch.cat([head(features) for head in self.heads.values()], dim=1), hidden
 
 
 class ComposedHead(nn.Module):

@@ -1,6 +1,6 @@
 """The sizes that a network is built from."""
 
-from typing import Dict, NamedTuple, Sequence
+from typing import Any, Dict, NamedTuple, Sequence
 
 # Width of a character's embedding.
 CHARACTER_WIDTH = 32
@@ -21,6 +21,7 @@ class NetworkSizes(NamedTuple):
     :param mix_width: width to which the concatenated embeddings of a word are projected; 0 leaves them as they are.
     :param convolution_width: width of a convolution over each word and its two neighbours, which is part of the heads'
         input; 0 if there is none.
+    :param shared_width: width of the vectors that a shared encoder gives each token; 0 if there is none.
     :param hidden_width: units of each LSTM layer and direction.
     :param depth: number of LSTM layers.
     :param bidirectional: whether each layer reads the sentence in both directions.
@@ -44,3 +45,11 @@ class NetworkSizes(NamedTuple):
     skip: bool
     n_members: int
     convolution_width: int = 0
+    shared_width: int = 0
+
+    def to_json(self) -> Dict[str, Any]:
+        """:returns: the sizes as they are stored: without a shared encoder as before there were any."""
+        sizes = self._asdict()
+        if not self.shared_width:
+            del sizes["shared_width"]
+        return sizes

@@ -16,14 +16,23 @@ WORDS_PER_PART = 128
 class WordTypes(NamedTuple):
     """Distinct words as rows of the embedding tables.
 
+    With a shared encoder, which gives a word another vector in each context, there is a row for each token.
+
     *Shape:* ``words (n_types,)``, ``affixes (n_types, n_tables)``, ``characters (n_types, n_positions)`` (0 is padding)
-    and, with static vectors, ``vectors (n_types, vector_width)``.
+    and, with static vectors, ``vectors (n_types, vector_width)``; with a shared encoder ``shared (n_types,
+    shared_width)``.
     """
 
     words: Tensor
     affixes: Tensor
     characters: Tensor
     vectors: Optional[Tensor] = None
+    shared: Optional[Tensor] = None
+
+    def take(self, rows: Tensor) -> "WordTypes":
+        """:returns: the rows of these numbers."""
+        vectors, shared = (None if table is None else table[rows] for table in (self.vectors, self.shared))
+        return WordTypes(self.words[rows], self.affixes[rows], self.characters[rows], vectors, shared)
 
 
 class WordEncoder(nn.Module):
@@ -46,6 +55,7 @@ class WordEncoder(nn.Module):
             + len(self.affixes) * sizes.affix_width
             + (sizes.character_width if self.characters else 0)
             + sizes.vector_width
+            + sizes.shared_width
         )
         self.mixes = nn.ModuleList()
         if sizes.mix_width:
@@ -90,6 +100,8 @@ class WordEncoder(nn.Module):
             parts.append(from_characters)
         if types.vectors is not None:
             parts.append(types.vectors if self.corrections is None else types.vectors + self.corrections(types.words))
+        if types.shared is not None:
+            parts.append(types.shared)
         return torch.cat(parts, dim=1)
 
     def mix(self, embeddings: Tensor) -> Tensor:
@@ -111,7 +123,7 @@ class WordEncoder(nn.Module):
         order = lengths.argsort(stable=True)
         encoded = []
         for rows in order.split(len(order) if order.is_cuda else WORDS_PER_PART):
-            part = WordTypes(*(table[rows] for table in types if table is not None))
+            part = types.take(rows)
             encoded.append(self(part._replace(characters=part.characters[:, : lengths[rows[-1]]]), dropout))
         return functional.embedding(order.argsort(), torch.cat(encoded))
 

@@ -3,7 +3,7 @@
 import warnings
 from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union, cast
 
 import numpy
 from spacy import util
@@ -19,8 +19,10 @@ from ..annotation_layers import LAYERS, UPOS
 from ..formats.lexicon import read_lexicon
 from ..model.build_network import create_network, grow_network
 from ..model.features import set_word_mask, states_width
+from ..model.shared_encoder import is_listening, listens_to_tensors
 from ..model.shim import get_shim
 from ..model.tagging_pass import LATE, score_tokens
+from ..model.training_pass import Update
 from ..model.vocabulary import Vocabulary
 from ..model_packages import find_pipeline, load_package, require_package
 from ..ragged import split
@@ -37,6 +39,7 @@ from .label_parts import find_label_parts
 from .label_scheme import Labels, LabelScheme, TagMap, read_tag_map
 from .lemmas import KnownLemmas, Words
 from .lexicon import Lexicon, LexiconMask, keep_possible, learn_entries
+from .listeners import Listeners
 from .loss import rehearsal_gradient, tagging_loss
 from .prediction import Prediction, Scored, find_given, predict_labels, predict_probabilities, set_predictions
 from .probabilities import likeliest
@@ -181,8 +184,9 @@ class LSTMTaggerPipe(TrainablePipe):
         store_confidence (bool): Whether to store the labels' probabilities, as `token._.tag_confidence`,
             `token._.pos_confidence`, `token._.morph_confidence`, `token._.lemma_confidence` and
             `token._.sents_confidence`.
-        store_states (bool): Whether `doc.tensor` gets the LSTM's hidden states, for components that listen to this one
-            (`spacy.Tok2VecListener.v1`), such as a parser. In their training it is one of the `annotating_components`.
+        store_states (bool): Whether `doc.tensor` gets the LSTM's hidden states. It does in any case if components of
+            the pipeline, such as a parser, listen to this one by its name (`spacy.Tok2VecListener.v1`). They are
+            trained together, or the tagger is frozen and one of the `annotating_components`.
         pretrained (Optional[str]): The name of a tagger that ships with the package, or that an installed model package
             offers, to start from. `initialize` then restores it.
         """
@@ -196,6 +200,8 @@ class LSTMTaggerPipe(TrainablePipe):
         self.calibrations: Dict[str, Calibration] = {}
         self._is_checked = False
         self._rehearsal_model: Optional[Model[List[Doc], List[numpy.ndarray]]] = None
+        self._listeners = Listeners()
+        self._postponed: Optional[Optimizer] = None
         self.cfg: Dict[str, Any] = {
             "consistent_labels": consistent_labels,
             "extend": extend,
@@ -261,6 +267,44 @@ class LSTMTaggerPipe(TrainablePipe):
         return None if self._lexicon_mask is None else self._lexicon_mask.lexicon
 
     @property
+    def listener_map(self) -> Dict[str, List[Model[Any, Any]]]:
+        """The layers that listen to the hidden states, by component. spaCy sets it, as it does that of `Tok2Vec`."""
+        return self._listeners.by_component
+
+    @listener_map.setter
+    def listener_map(self, by_component: Dict[str, List[Model[Any, Any]]]) -> None:
+        self._listeners.by_component = by_component
+
+    @property
+    def listening_components(self) -> List[str]:
+        """RETURNS (List[str]): The names of the components that listen to the hidden states."""
+        return list(self.listener_map)
+
+    @property
+    def listeners(self) -> List[Model[Any, Any]]:
+        """RETURNS (List[Model]): Their layers that do."""
+        return [listener for of_component in self.listener_map.values() for listener in of_component]
+
+    def add_listener(self, listener: Model[Any, Any], component_name: str) -> None:
+        """Let a layer of a component listen to the hidden states."""
+        if listener not in self.listener_map.setdefault(component_name, []):
+            self.listener_map[component_name].append(listener)
+
+    def remove_listener(self, listener: Model[Any, Any], component_name: str) -> bool:
+        """RETURNS (bool): Whether the layer listened. It no longer does."""
+        if listener not in self.listener_map.get(component_name, []):
+            return False
+        self.listener_map[component_name].remove(listener)
+        if not self.listener_map[component_name]:
+            del self.listener_map[component_name]
+        return True
+
+    def find_listeners(self, component: Any) -> None:
+        """Add those layers of a component that listen to this one by its name."""
+        for listener in self._listeners.find(component, self.name):
+            self.add_listener(listener, component.name)
+
+    @property
     def store_confidence(self) -> bool:
         """Whether the probabilities of labels are stored, as `token._.tag_confidence` and so on."""
         return bool(self.cfg["store_confidence"])
@@ -322,8 +366,7 @@ class LSTMTaggerPipe(TrainablePipe):
             self._grow(data, labels)
         else:
             util.check_lexeme_norms(self.vocab, "tagger")
-            self._create(data, labels)
-            self.model.initialize(X=[eg.predicted for eg in islice(get_examples(), 10)])
+            self._create(data, labels, [eg.predicted for eg in islice(get_examples(), 10)])
         learned = learn_entries(data.tagged, self.cfg["lexicon_min_count"]) if self.cfg["lexicon_min_count"] else {}
         if self.cfg["lexicon"] is not None or learned:
             self.set_lexicon({**learned, **read_lexicon(self.cfg["lexicon"] or {})})
@@ -421,8 +464,8 @@ class LSTMTaggerPipe(TrainablePipe):
             grow_network(model, self.label_scheme.n_labels)
         self._use_lexicon(self.lexicon)
 
-    def _create(self, data: TrainingData, labels: Labels) -> None:
-        """Create a network for labels and words."""
+    def _create(self, data: TrainingData, labels: Labels, docs: Sequence[Doc]) -> None:
+        """Create a network for labels and words, and for what a shared encoder gives some docs."""
         known = self.label_data
         merged = {layer: list(dict.fromkeys([*known.get(layer, ()), *labels.get(layer, ())])) for layer in LAYERS}
         labels = {layer: names for layer, names in merged.items() if names and layer in self.cfg["heads"]}
@@ -436,7 +479,7 @@ class LSTMTaggerPipe(TrainablePipe):
             warnings.warn(f"tag_map has no UPOS tag for {unmapped}: their tokens get 'X'.", stacklevel=3)
         self.vocabulary.fit(data.words)
         parts = find_label_parts(labels, data.annotations)
-        create_network(self.model, self.label_scheme.n_labels, self.vocab, parts)
+        create_network(self.model, self.label_scheme.n_labels, self.vocab, parts, docs)
 
     def predict(self, docs: Iterable[Doc]) -> List[Prediction]:
         """Find the labels of docs, without changing them.
@@ -448,7 +491,8 @@ class LSTMTaggerPipe(TrainablePipe):
         calibrations = self.calibrations if self.store_confidence else None
         given = find_given(docs, self.label_scheme, overwrite=self.cfg["overwrite"])
         states = None
-        if self.cfg["store_states"]:
+        if self._offers_states():
+            self._listeners.check_width(states_width(self.model))
             states = numpy.zeros((sum(map(len, docs)), states_width(self.model)), dtype="float32")
         scored = self._score(docs, given, states, all_logits=self.store_confidence)
         return predict_labels(docs, scored, self.label_scheme, calibrations, given, states)
@@ -468,10 +512,21 @@ class LSTMTaggerPipe(TrainablePipe):
         predictions = list(predictions)
         for doc, prediction in zip(docs, predictions):
             if prediction.states is not None:
-                doc.tensor = prediction.states
+                states: Any = prediction.states
+                doc.tensor = self.model.ops.asarray(states)
         set_predictions(
             docs, predictions, self.label_scheme, layers=self.set_layers, overwrite=overwrite, extend=extend
         )
+
+    def _offers_states(self) -> bool:
+        """Whether other components read the hidden states from `doc.tensor`."""
+        offers = bool(self.cfg["store_states"] or self.listener_map)
+        if offers and listens_to_tensors(self.model):
+            raise ValueError(
+                f"'{self.name}' reads doc.tensor, where spaCy's tok2vec has its vectors, and cannot have its states "
+                "there too: let the other components listen to the tok2vec as well, and set store_states = false."
+            )
+        return offers
 
     def predict_proba(self, docs: Iterable[Doc]) -> List[Dict[str, numpy.ndarray]]:
         """Find the probability of every label for every token.
@@ -561,6 +616,53 @@ class LSTMTaggerPipe(TrainablePipe):
             )
             yield Scored(tokens, heads, labels, lemmas)
 
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn from a batch of examples. If other components listen to the hidden states, their gradients are waited
+        for, and are part of the same step.
+
+        examples (Iterable[Example]): The examples.
+        drop (float): The dropout rate.
+        sgd (Optional[Optimizer]): The optimizer.
+        losses (Optional[Dict[str, float]]): The losses so far, to which this one is added.
+        RETURNS (Dict[str, float]): The losses.
+        """
+        losses = {} if losses is None else losses
+        examples = list(examples)
+        docs = [eg.predicted for eg in examples]
+        if not (self.listener_map and self._offers_states() and any(map(len, docs))):
+            found: Dict[str, float] = super().update(examples, drop=drop, sgd=sgd, losses=losses)
+            return found
+        validate_examples(examples, "LSTMTaggerPipe.update")
+        self._take_step()  # for the batch before, if not all listeners were trained on it
+        set_dropout_rate(self.model, drop)
+        scores, update = self.model.begin_update(docs)
+        loss, gradient = self.get_loss(examples, scores)
+        self._listeners.send(docs, cast(Update, update), gradient, self._take_step)
+        if sgd:
+            self.finish_update(sgd)
+        losses[self.name] = losses.get(self.name, 0.0) + loss
+        return losses
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Take a step with the optimizer, as soon as all listeners have given their gradients."""
+        if self._listeners.is_waiting:
+            self._postponed = sgd
+        else:
+            super().finish_update(sgd)
+
+    def _take_step(self) -> None:
+        self._listeners.backprop()
+        if self._postponed is not None:
+            sgd, self._postponed = self._postponed, None
+            super().finish_update(sgd)
+
     def get_loss(self, examples: Iterable[Example], scores: List[numpy.ndarray]) -> Tuple[float, List[numpy.ndarray]]:
         """Compute the loss, and its gradient.
 
@@ -618,6 +720,11 @@ class LSTMTaggerPipe(TrainablePipe):
         docs = [eg.predicted for eg in examples]
         if self._rehearsal_model is None or not any(len(doc) for doc in docs):
             return losses
+        if is_listening(self.model):
+            raise ValueError(
+                f"'{self.name}' listens to another component, which spaCy does not rehearse. Call "
+                "nlp.replace_listeners first, or leave it out: nlp.rehearse(examples, exclude=[...])."
+            )
         set_dropout_rate(self.model, drop)
         scores, backprop = self.model.begin_update(docs)
         set_dropout_rate(self._rehearsal_model, 0.0)

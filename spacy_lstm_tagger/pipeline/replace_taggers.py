@@ -9,6 +9,7 @@ from spacy.pipeline import AttributeRuler
 
 from ..annotation_layers import TAG_LAYERS
 from ..model.features import get_settings
+from ..model.shared_encoder import is_listening
 from .loading import find_tagger, load_pipeline
 
 TAGGERS = ("tagger", "morphologizer", "lstm_tagger")
@@ -29,7 +30,7 @@ def replace_taggers(nlp: Language, model: Union[str, Path, Language] = "en") -> 
     model (Union[str, Path, Language]): A pipeline with an LSTM tagger: itself, its directory or package, or the name
         of a pretrained one.
     RETURNS (Language): The pipeline. Raises a ValueError, and changes nothing, if the model has no LSTM tagger, or one
-        that needs other word vectors than the pipeline has.
+        that needs other word vectors than the pipeline has, or that listens to another component.
 
         >>> import spacy, spacy_lstm_tagger
         >>> nlp = spacy_lstm_tagger.replace_taggers(spacy.blank("en"), model="en")
@@ -44,6 +45,11 @@ def replace_taggers(nlp: Language, model: Union[str, Path, Language] = "en") -> 
             "have. Set nlp.vocab.vectors to that pipeline's, or use a tagger with include_static_vectors = false."
         )
     name = next(name for name, pipe in source.pipeline if pipe is tagger)
+    if is_listening(tagger.model):
+        raise ValueError(
+            f"'{name}' listens to another component of {source.meta['lang']}_{source.meta['name']}. Call its "
+            f"replace_listeners(UPSTREAM, '{name}', ['model.tok2vec']) first, so that the tagger has a copy of its own."
+        )
     config = {**source.get_pipe_config(name), "overwrite": True}
     factories = {name: nlp.get_pipe_meta(name).factory for name in nlp.component_names}
     # What other components set stays theirs.

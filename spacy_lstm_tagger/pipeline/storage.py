@@ -15,6 +15,7 @@ from ..annotation_layers import LAYERS, SENTENCE_STARTS, TAG_LAYERS
 from ..atomic_files import interrupted
 from ..model.build_network import read_network, set_network
 from ..model.features import TaggerModel
+from ..model.shared_encoder import check_shared_encoder
 from ..model.shim import get_network, get_shim
 from ..model.vocabulary import Vocabulary, build_vocabulary_v1
 from ..network.lstm_tagger import LSTMTagger
@@ -32,7 +33,9 @@ FORMAT = 2
 CFG, VOCABULARY, WEIGHTS = "cfg", "vocabulary.msgpack", "model.safetensors"
 # Those that only some taggers have.
 LEMMAS, LEXICON = "lemmas.msgpack", "lexicon.msgpack"
-PARTS = (CFG, VOCABULARY, WEIGHTS, LEMMAS, LEXICON)
+# A shared encoder as thinc stores it: its weights if it is the tagger's own, none if it listens to another component.
+TOK2VEC = "tok2vec.msgpack"
+PARTS = (CFG, VOCABULARY, WEIGHTS, LEMMAS, LEXICON, TOK2VEC)
 
 T = TypeVar("T")
 
@@ -58,6 +61,8 @@ def to_parts(
         parts[LEMMAS] = scheme.known_lemmas.to_bytes()
     if lexicon is not None:
         parts[LEXICON] = lexicon.to_bytes()
+    for encoder in model.layers:
+        parts[TOK2VEC] = encoder.to_bytes()
     cfg = {
         "format": FORMAT,
         "labels": scheme.labels,
@@ -70,7 +75,7 @@ def to_parts(
         },
         "tag_map": scheme.tag_map,
         "vocabulary": vocabulary.settings,
-        "network": get_network(model).sizes._asdict() if shim.has_module else None,
+        "network": get_network(model).sizes.to_json() if shim.has_module else None,
     }
     digests = {name: _digest(part) for name, part in {CFG: _to_json(cfg), **parts}.items()}
     return {CFG: _to_json({**cfg, "sha256": digests}), **parts}
@@ -108,8 +113,14 @@ def from_parts(parts: Mapping[str, bytes], model: TaggerModel, source: str) -> D
             settings = {"normalization": 0, **settings}
         vocabulary = _parse(parts, VOCABULARY, source, lambda data: _load_vocabulary(settings, data), digests)
     if WEIGHTS in parts:
-        sizes = cfg["network"] if CFG in parts else get_network(model).sizes._asdict()
-        set_network(model, _parse(parts, WEIGHTS, source, lambda data: _load_network(sizes, vocabulary, data), digests))
+        sizes = cfg["network"] if CFG in parts else get_network(model).sizes.to_json()
+        network = _parse(parts, WEIGHTS, source, lambda data: _load_network(sizes, vocabulary, data), digests)
+        if network is not None:
+            check_shared_encoder(model, network.sizes.shared_width)
+        for encoder in model.layers:
+            if TOK2VEC in parts:
+                _parse(parts, TOK2VEC, source, encoder.from_bytes, digests)
+        set_network(model, network)
     model.attrs["vocabulary"] = vocabulary
     return cfg
 
@@ -139,7 +150,7 @@ def read_parts(path: Path, exclude: Iterable[str]) -> Dict[str, bytes]:
     if not path.exists() and interrupted(path).exists():
         path = interrupted(path)
     names = [name for name in PARTS if name.split(".")[0] not in exclude]
-    names = [name for name in names if name not in (LEMMAS, LEXICON) or (path / name).exists()]
+    names = [name for name in names if name not in (LEMMAS, LEXICON, TOK2VEC) or (path / name).exists()]
     missing = [name for name in names if not (path / name).is_file()]
     if missing:
         raise FileNotFoundError(f"{path} is not a whole model of lstm_tagger: {', '.join(missing)} missing.")
