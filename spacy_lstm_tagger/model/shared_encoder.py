@@ -46,9 +46,11 @@ def check_shared_encoder(model: TaggerModel, shared_width: int) -> None:
 
 
 def is_listening(model: TaggerModel) -> bool:
-    """RETURNS (bool): Whether the encoder is another component's, to which a layer of this model listens. All such
-    layers of spaCy, spacy-transformers and spacy-curated-transformers are named so."""
-    return any("listener" in node.name for encoder in model.layers for node in encoder.walk())
+    """RETURNS (bool): Whether the encoder is another component's, to which a layer of this model listens. Such layers
+    of spaCy, spacy-transformers and spacy-curated-transformers are named so; the last of these puts a transformer that
+    it copies beside its listener."""
+    names = [node.name for encoder in model.layers for node in encoder.walk()]
+    return any(name.endswith("listener") for name in names) and "transformer_model" not in names
 
 
 def listens_to_tensors(model: TaggerModel) -> bool:
