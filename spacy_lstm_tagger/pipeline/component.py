@@ -512,8 +512,8 @@ class LSTMTaggerPipe(TrainablePipe):
         predictions = list(predictions)
         for doc, prediction in zip(docs, predictions):
             if prediction.states is not None:
-                states: Any = prediction.states
-                doc.tensor = self.model.ops.asarray(states)
+                tensor: Any = self.model.ops.asarray(cast(Any, prediction.states))
+                doc.tensor = tensor
         set_predictions(
             docs, predictions, self.label_scheme, layers=self.set_layers, overwrite=overwrite, extend=extend
         )
