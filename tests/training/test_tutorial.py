@@ -14,6 +14,7 @@ from spacy_lstm_tagger.explain.recurrence import QUANTITIES
 from spacy_lstm_tagger.formats.treebank import read_docs
 
 from ..conftest import ROOT
+from ..pages import PAGES, shell_commands
 
 CORPUS = ROOT / "corpus" / "tutorial.json"
 TAGS = ["Determiner", "Noun", "Verb", "Determiner", "Noun", "Noun", "Verb", "Determiner", "Noun"]
@@ -98,7 +99,7 @@ def test_word_never_seen_is_tagged(nlp):
     assert all(token.tag_ in NAMES for token in nlp("The zebra swallowed 17 books!"))
 
 
-PAGE = (ROOT / "docs" / "explain.md").read_text("utf8").split("## See inside the LSTM")[1].split("\n## ")[0]
+PAGE = PAGES["docs/explain.md"].split("## See inside the LSTM")[1].split("\n## ")[0]
 # The page's digits, and what another processor or version of torch may change in 300 epochs.
 NEAR = 0.03
 FORGETFUL = "The cat saw that film."
@@ -116,11 +117,11 @@ def rows_of_page(*names):
 @pytest.fixture(scope="module")
 def explained(run, tmp_path_factory):
     """What the page's network that forgets words makes of the page's sentence."""
-    (command,) = re.findall(r"^python (-m spacy lstm-tagger train .*)$", PAGE, flags=re.MULTILINE)
+    (command,) = [command for command in shell_commands(PAGE) if " train " in command]
     directory = tmp_path_factory.mktemp("memory")
     shutil.copytree(ROOT / "corpus", directory / "corpus")
-    run(*shlex.split(command), cwd=directory)
-    assert f'explain "{FORGETFUL}" --model models/memory/model-best' in PAGE
+    run(*shlex.split(command)[1:], cwd=directory)
+    assert any(f'explain "{FORGETFUL}"' in command for command in shell_commands(PAGE))
     nlp = spacy.load(directory / "models" / "memory" / "model-best")
     nlp.config["paths"].update(train=str(CORPUS), dev=str(CORPUS))
     return explain(nlp, FORGETFUL, before=init_nlp(nlp.config))
