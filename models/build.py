@@ -23,7 +23,7 @@ from typing import Any
 import spacy
 import srsly
 import torch
-from spacy.cli.package import TEMPLATE_INIT, generate_readme
+from spacy.cli.package import generate_readme
 from spacy.language import Language
 from spacy.training.loop import DIR_MODEL_BEST
 from spacy.vocab import Vocab
@@ -65,6 +65,17 @@ In percent: accuracies on the treebank's words and sentences, and F-scores on it
 table.
 
 {table}"""
+INIT = """\
+from pathlib import Path
+
+from spacy.util import get_model_meta, load_model_from_init_py
+
+__version__ = get_model_meta(Path(__file__).parent)["version"]
+
+
+def load(**overrides):
+    return load_model_from_init_py(__file__, **overrides)
+"""
 PYPROJECT = """\
 [build-system]
 requires = ["setuptools>=62.3"]
@@ -158,7 +169,7 @@ def write_package(nlp: Language, output: Path, offers: str) -> None:
     shutil.rmtree(output, ignore_errors=True)
     (output / package).mkdir(parents=True)
     nlp.to_disk(output / package / f"{package}-{version}")
-    (output / package / "__init__.py").write_text(TEMPLATE_INIT.format(imports="").lstrip(), encoding="utf8")
+    (output / package / "__init__.py").write_text(INIT, encoding="utf8")
     pyproject = PYPROJECT.format(
         package=package,
         version=version,

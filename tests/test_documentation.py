@@ -29,6 +29,7 @@ NOT_RUN = ("pip install ", "make ", "docker ")
 RUN = ("curl ", "git clone ", "mkdir -p ", "python -m spacy ", "python tests/benchmarks/")
 # Long enough to see that it works.
 SHORT_TRAINING = "--training.max_steps 20 --training.eval_frequency 10"
+SHORT_PROJECT = "--vars.max_steps 20 --vars.eval_frequency 10"
 SHORT_BENCHMARKS = {
     "compare_analysis.py": "--max-steps 20 --configs fast",
     "compare_processors.py": "",
@@ -101,7 +102,7 @@ def test_commands_and_python(
 
 def prepare(directory: Path, page: str, trained_path: Path) -> None:
     """The files that pages name, and do not make themselves."""
-    for name in ("configs", "corpus", "tests/benchmarks"):
+    for name in ("configs", "corpus", "projects", "tests/benchmarks"):
         shutil.copytree(ROOT / name, directory / name)
     (directory / "notes.txt").write_text(6 * "She reads.\nThe dog ate the apple.\n", encoding="utf8")
     nlp = spacy.blank("en")
@@ -131,6 +132,10 @@ def run_command(command: str, directory: Path, run: Callable[..., Done], run_spa
         benchmark = Path(arguments[0]).name
         if benchmark != "measure_gpu.py" or torch.cuda.is_available():
             run(*arguments, *SHORT_BENCHMARKS[benchmark].split())
+    elif command.startswith("python -m spacy project assets "):
+        write_treebank(directory / arguments[4] / "assets" / TREEBANK)
+    elif command.startswith("python -m spacy project run "):
+        run(*arguments, *SHORT_PROJECT.split())
     elif command.startswith("python -m spacy huggingface-hub "):
         if find_spec("spacy_huggingface_hub"):
             push(arguments, run)
