@@ -56,6 +56,12 @@ def test_every_folder_of_the_package_is_on_the_map() -> None:
     assert folders and [folder for folder in folders if f"`spacy_lstm_tagger/{folder}/`" not in page] == []
 
 
+def test_every_benchmark_is_named() -> None:
+    page = (ROOT / "docs" / "benchmarks.md").read_text("utf8")
+    scripts = [path.name for path in (ROOT / "tests" / "benchmarks").glob("*.py")]
+    assert scripts and [script for script in scripts if f"| `{script}` |" not in page] == []
+
+
 def test_citation_has_what_the_format_requires_and_the_version() -> None:
     citation = srsly.yaml_loads((ROOT / "CITATION.cff").read_text("utf8"))
     assert citation["cff-version"] == "1.2.0" and citation["message"] and citation["authors"] and citation["type"]
