@@ -190,6 +190,10 @@ def add_scores(output: Path, version: str, dev: Path, peer: Path | None) -> None
         pipelines[PEER] = spacy.load(peer)
     scores = {name: measure(nlp, dev) for name, nlp in pipelines.items()}
     on_words, on_text = scores[package]
+    for layer in LAYERS:
+        if on_words[f"{layer}_acc"] is None:  # the treebank lacks the layer
+            for _, of_text in scores.values():
+                of_text.pop(layer, None)
     meta: dict[str, Any] = srsly.read_json(directory / "meta.json")
     of_words = {f"{layer}_acc": on_words[f"{layer}_acc"] for layer in LAYERS}
     of_text = {f"raw_{column}_f": score.fscore for column, score in on_text.items()}
