@@ -15,6 +15,7 @@ The package itself offers:
 - `set_allowed_labels(doc, labels)`: tell of which labels a token has one, where it is not known which.
 - `set_weight(doc, weight)`: set how much the sentences of a doc count in training.
 - `explain(nlp, text)`: why the tagger labels the words of a text as it does.
+- `render(doc)`: draw a tagged doc in a notebook.
 - `lstm_tagger_table(texts, model)`: a data frame with a row for each token of some texts.
 - `Annotator(model)`: a function from a table with texts to the same table with their tokens and labels.
 - `__version__`: the version that is installed.
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any, List
 if TYPE_CHECKING:
     from .allowed_labels import set_allowed_labels
     from .explain import explain
+    from .formats.drawn_text import render
     from .pipeline.loading import load_pipeline
     from .pipeline.replace_taggers import replace_taggers
     from .sentence_weights import set_weight
@@ -41,6 +43,7 @@ MODULES = {
     "explain": ".explain",
     "load_pipeline": ".pipeline.loading",
     "lstm_tagger_table": ".tables.token_table",
+    "render": ".formats.drawn_text",
     "replace_taggers": ".pipeline.replace_taggers",
     "set_allowed_labels": ".allowed_labels",
     "set_soft_labels": ".soft_labels",
@@ -52,6 +55,7 @@ __all__ = [
     "explain",
     "load_pipeline",
     "lstm_tagger_table",
+    "render",
     "replace_taggers",
     "set_allowed_labels",
     "set_soft_labels",

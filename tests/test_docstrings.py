@@ -9,6 +9,7 @@ import pytest
 import spacy_lstm_tagger
 import spacy_lstm_tagger.explain
 from spacy_lstm_tagger.commands.train import train
+from spacy_lstm_tagger.formats.drawn_text import render
 from spacy_lstm_tagger.pipeline.component import LSTMTaggerPipe
 from spacy_lstm_tagger.pipeline.loading import load_pipeline
 from spacy_lstm_tagger.tables.annotator import Annotator
@@ -24,6 +25,7 @@ DOCUMENTED = [
     LSTMTaggerPipe.predict_proba,
     load_pipeline,
     lstm_tagger_table,
+    render,
     train,
 ]
 

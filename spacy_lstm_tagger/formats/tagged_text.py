@@ -144,7 +144,7 @@ def render_html(texts: Iterable[Text], confidence: bool) -> Iterator[str]:
         colors=Markup(colors),
         groups=GROUPS,
         doubtful=f"{DOUBTFUL:.0%}" if confidence else None,
-        texts=(_describe_words(text, confidence) for text in chain(first, texts)),
+        texts=(describe_words(text, confidence) for text in chain(first, texts)),
     )
     yield "\n"
 
@@ -152,6 +152,34 @@ def render_html(texts: Iterable[Text], confidence: bool) -> Iterator[str]:
 def is_doubtful(token: Token) -> bool:
     """RETURNS (bool): Whether a confidence of the token is below `DOUBTFUL`; False if confidences were not stored."""
     return any(value < DOUBTFUL for value in _confidences(token).values())
+
+
+def describe_words(text: Text, confidence: bool) -> Iterator[Dict[str, Any]]:
+    """Find what a page shows of each word.
+
+    text (Union[Doc, Span]): The text.
+    confidence (bool): Whether to show confidences, where they were stored, and to mark doubtful words.
+    YIELDS (Dict[str, Any]): For each word `text`, `label`, `group`, `labels`, `is_doubtful` and `space`; and for a line
+        break of the text, of which `is_break` is true, nothing else.
+    """
+    for token in text:
+        if token.is_space:
+            if "\n" in token.text:
+                yield {"is_break": True}
+            continue
+        labels = [("pos", token.pos_), ("tag", token.tag_), ("morph", str(token.morph).replace("|", ", "))]
+        labels.append(("lemma", token.lemma_))
+        yield {
+            "is_break": False,
+            "text": token.text,
+            "label": token.pos_ or token.tag_,
+            "group": GROUP_OF.get(token.pos_, GROUPS[-1]).name,
+            "labels": [
+                (NAMES[layer], label, _percent(token, layer) if confidence else "_") for layer, label in labels if label
+            ],
+            "is_doubtful": confidence and is_doubtful(token),
+            "space": " " if token.whitespace_ else "",
+        }
 
 
 FORMATS: Dict[str, Callable[[Iterable[Any], bool], Iterator[str]]] = {
@@ -196,27 +224,6 @@ def _labels(token: Token, lemmas: bool) -> List[str]:
     labels = [" ".join(token.text.split()), token.pos_, token.tag_, render_feats(token)]
     labels += [" ".join(token.lemma_.split())] if lemmas else []
     return [label or "_" for label in labels]
-
-
-def _describe_words(text: Text, confidence: bool) -> Iterator[Dict[str, Any]]:
-    """What the page shows of each word. Line breaks of the text are words that are None."""
-    for token in text:
-        if token.is_space:
-            if "\n" in token.text:
-                yield {"is_break": True}
-            continue
-        labels = [("pos", token.pos_), ("tag", token.tag_), ("morph", str(token.morph).replace("|", ", "))]
-        labels.append(("lemma", token.lemma_))
-        yield {
-            "text": token.text,
-            "label": token.pos_ or token.tag_,
-            "group": GROUP_OF.get(token.pos_, GROUPS[-1]).name,
-            "labels": [
-                (NAMES[layer], label, _percent(token, layer) if confidence else "_") for layer, label in labels if label
-            ],
-            "is_doubtful": confidence and is_doubtful(token),
-            "space": " " if token.whitespace_ else "",
-        }
 
 
 def _count_cells(text: str) -> int:
