@@ -42,7 +42,7 @@ SHORT_BENCHMARKS = {
     "measure_analysis.py": "",
     "measure_memory.py": "--tokens 1000",
     "compare_speed.py": "",
-    "learning_curve.py": "--sizes 100 --steps 20",
+    "learning_curve.py": "--sizes 100 --steps 20 --peer-steps 20",
     "measure_gpu.py": "--words 1000 --steps 2",
     "measure_annotate.py": "--tokens 1000 --ways local-1",
 }

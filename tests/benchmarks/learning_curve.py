@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", type=int, default=[100, 300, 1000, 3000])
     parser.add_argument("--config", default="fast")
     parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--peer-steps", type=int, help="train spaCy for so many steps alone, to try the script")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--raw", type=Path)
     parser.add_argument("--work", type=Path, default=Path("learning-curve"))
@@ -52,7 +53,7 @@ def main() -> None:
         for name, config in ((SPACY, peer_config(lang, find(options.treebank, "train"), "")), ("", None)):
             if config is not None:
                 config.to_disk(work / f"{name}.cfg")
-                train(work / f"{name}.cfg", work / name, paths, lang, options.seed)
+                train(work / f"{name}.cfg", work / name, paths, lang, options.seed, options.peer_steps)
                 rows.append([f"{size:,}", name, *accuracies(work / name / "model-best", dev, known)])
         tags_alone(options.config).to_disk(work / "config.cfg")
         for name, raw in (("lstm_tagger", None), ("with raw text", options.raw)):
