@@ -29,7 +29,8 @@ def set_weight(doc: Doc, weight: float) -> None:
     user_data: Dict[Any, Any] = doc.user_data
     for token in doc:
         if token.i == 0 or token.is_sent_start:
-            user_data[(*KEY, token.idx, None)] = float(weight)
+            key = (*KEY, token.idx, None)
+            user_data[key] = float(weight)
 
 
 def find_weights(doc: Doc) -> Optional[numpy.ndarray]:

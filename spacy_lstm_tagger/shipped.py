@@ -6,29 +6,31 @@ trained on and how well it does.
 
 from contextlib import AbstractContextManager
 from importlib.resources import as_file, files
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Dict, Union
+from typing import TYPE_CHECKING, Dict, Union
 
 from thinc.api import Config
+
+if TYPE_CHECKING:
+    from importlib.abc import Traversable
 
 # The names of the trained taggers. Each begins with the code of its language.
 PRETRAINED = ("en", "en_fast")
 
 
-def configs_directory() -> Traversable:
+def configs_directory() -> "Traversable":
     """RETURNS (Traversable): The directory of the configs. A wheel has it inside the package, a clone beside it."""
     inside = files("spacy_lstm_tagger") / "configs"
     return inside if inside.is_dir() else Path(__file__).parents[1] / "configs"
 
 
-def shipped_configs() -> Dict[str, Traversable]:
+def shipped_configs() -> "Dict[str, Traversable]":
     """RETURNS (Dict[str, Traversable]): The files of the configs that ship with the package, by their names."""
     files = configs_directory().iterdir()
     return {file.name[: -len(".cfg")]: file for file in files if file.name.endswith(".cfg")}
 
 
-def find_config(config: str) -> Union[Traversable, Path]:
+def find_config(config: str) -> "Union[Traversable, Path]":
     """Find a config.
 
     config (str): The name of one that ships with the package, or the path of a file.

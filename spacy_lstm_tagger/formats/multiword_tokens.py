@@ -37,7 +37,8 @@ def keep_multiword_tokens(doc: Doc, tokens: Sequence[MultiwordToken]) -> None:
     user_data: Dict[Any, Any] = doc.user_data
     for token in tokens:
         words = doc[token.start : token.end]
-        user_data[(*KEY, words.start_char, words.end_char)] = (token.form, token.root - token.start)
+        key = (*KEY, words.start_char, words.end_char)
+        user_data[key] = (token.form, token.root - token.start)
 
 
 def find_multiword_tokens(doc: Doc) -> List[MultiwordToken]:
@@ -136,7 +137,8 @@ def _copy_token_attributes(doc: Doc, merged: Doc, tokens: Sequence[MultiwordToke
     for key, value in old_data.items():
         is_of_token = isinstance(key, tuple) and len(key) == 4 and key[3] is None and key[2] in new
         if is_of_token and not (key[:2] == ALLOWED_LABELS and key[2] in first):
-            user_data[(*key[:2], new[key[2]], None)] = value
+            new_key = (*key[:2], new[key[2]], None)
+            user_data[new_key] = value
 
 
 def _join_features(bundles: Sequence[str]) -> str:
