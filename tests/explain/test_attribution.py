@@ -44,7 +44,7 @@ def score(network, sentences, labels):
     n_sentences, n_words, _ = sentences.shape
     members = sentences.flatten(0, 1).chunk(len(network.members), 1)
     layout = Sentences.from_lengths(torch.full((n_sentences,), n_words))
-    logits = sum(m(part, layout, 0.0, torch.float32) for m, part in zip(network.members, members)) / len(members)
+    logits = sum(m(part, layout, 0.0, torch.float32)[0] for m, part in zip(network.members, members)) / len(members)
     heads = logits.unflatten(0, (n_sentences, n_words)).split(list(network.sizes.n_labels.values()), 2)
     words = torch.arange(n_words)
     return torch.stack([head.log_softmax(2)[:, words, labels[:, i]] for i, head in enumerate(heads)])
