@@ -120,6 +120,8 @@ def from_parts(parts: Mapping[str, bytes], model: TaggerModel, source: str) -> D
         for encoder in model.layers:
             if TOK2VEC in parts:
                 _parse(parts, TOK2VEC, source, encoder.from_bytes, digests)
+            elif TOK2VEC in digests:
+                raise ValueError(f"{source}: '{TOK2VEC}' is missing. Copy or train the model again.")
         set_network(model, network)
     model.attrs["vocabulary"] = vocabulary
     return cfg

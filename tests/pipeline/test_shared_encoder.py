@@ -247,6 +247,19 @@ def test_what_needs_the_words_alone_is_refused(shared: Language, trained: Langua
         tagger.predict([nlp("The dog")])
 
 
+@pytest.mark.parametrize(["damage", "message"], [(None, "is missing"), (b"\x80", "is damaged")])
+def test_damaged_encoder_is_an_error_that_names_its_file(tmp_path: Path, damage: Any, message: str) -> None:
+    nlp = make_shared()
+    nlp.replace_listeners("tok2vec", "lstm_tagger", ["model.tok2vec"])
+    nlp.to_disk(tmp_path)
+    file = tmp_path / "lstm_tagger" / "tok2vec.msgpack"
+    file.unlink()
+    if damage is not None:
+        file.write_bytes(damage)
+    with pytest.raises(ValueError, match=f"'tok2vec.msgpack' {message}"):
+        spacy.load(tmp_path)
+
+
 def test_files_of_taggers_without_an_encoder_say_nothing_of_it(trained_path: Path) -> None:
     assert b"shared" not in (trained_path / "lstm_tagger" / "cfg").read_bytes()
     assert not (trained_path / "lstm_tagger" / "tok2vec.msgpack").exists()
