@@ -16,7 +16,8 @@ from ..shipped import find_config, shipped_configs
 MULTIPLE = "xx"
 # Universal Dependencies has both written forms of Norwegian under one code.
 BOKMAAL, NYNORSK = "nb", "nn"
-GENERAL_TOKENIZER = {"@tokenizers": "spacy.Tokenizer.v1"}
+# It joins nothing where no word of the training data has a space in it.
+GENERAL_TOKENIZER = {"@tokenizers": "spacy-lstm-tagger.JoiningTokenizer.v1"}
 
 
 def choose_language(treebank: Optional[Treebank], config: str) -> Optional[str]:
@@ -67,7 +68,8 @@ def with_tokenizer(config_path: Path, lang: Optional[str]) -> Iterator[Path]:
         return
     msg.warn(
         f"The tokenizer of spaCy's '{lang}' cannot be used: {reason}",
-        "The pipeline has spaCy's general one, which splits at spaces and punctuation.",
+        "The pipeline has a general one, which splits at spaces and punctuation, and joins the words of the training "
+        "data that have spaces in them.",
     )
     config["nlp"]["tokenizer"] = GENERAL_TOKENIZER
     with TemporaryDirectory() as directory:
