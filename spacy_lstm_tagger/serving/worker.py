@@ -64,7 +64,9 @@ class Worker(Generic[Answer]):
                 jobs.append(self._jobs.get())
             is_open = None not in jobs
             # Of a client that is gone, the future is cancelled.
-            self._compute_all([job for job in jobs if job and job.answers.set_running_or_notify_cancel()])
+            wanted = [job for job in jobs if job and job.answers.set_running_or_notify_cancel()]
+            if wanted:
+                self._compute_all(wanted)
 
     def _compute_all(self, jobs: List[Job]) -> None:
         try:

@@ -14,10 +14,11 @@ class Computing:
 
     def __init__(self):
         self.batches = []
-        self.may_start = threading.Event()
+        self.has_begun, self.may_go_on = threading.Event(), threading.Event()
 
     def __call__(self, texts):
-        assert self.may_start.wait(60)
+        self.has_begun.set()
+        assert self.may_go_on.wait(60)
         self.batches.append(texts)
         return [ValueError(text) if text == "bad" else text.upper() for text in texts]
 
@@ -28,12 +29,14 @@ def answer_all(compute, requests, cancelled=()):
     async def ask():
         worker = Worker(compute)
         worker.start()
-        tasks = [asyncio.ensure_future(worker.answer(texts)) for texts in requests]
+        tasks = [asyncio.ensure_future(worker.answer(requests[0]))]
+        assert await asyncio.to_thread(compute.has_begun.wait, 60)
+        tasks += [asyncio.ensure_future(worker.answer(texts)) for texts in requests[1:]]
         await asyncio.sleep(0)
         for number in cancelled:
             tasks[number].cancel()
         await asyncio.sleep(0)
-        compute.may_start.set()
+        compute.may_go_on.set()
         answers = await asyncio.gather(*tasks, return_exceptions=True)
         worker.stop()
         return answers
