@@ -26,6 +26,7 @@ import torch
 from spacy.cli.package import generate_readme
 from spacy.language import Language
 from spacy.training.loop import DIR_MODEL_BEST
+from spacy.util import load_config, load_model_from_config
 from spacy.vocab import Vocab
 
 from spacy_lstm_tagger import __version__
@@ -33,7 +34,6 @@ from spacy_lstm_tagger.annotation_layers import NAMES
 from spacy_lstm_tagger.commands.train import train
 from spacy_lstm_tagger.formats.treebank import find_part, read_docs
 from spacy_lstm_tagger.formats.treebank_directory import Treebank, describe_treebank
-from spacy_lstm_tagger.pipeline.loading import load_pipeline
 from spacy_lstm_tagger.pipeline.model_card import write_card
 from spacy_lstm_tagger.training.checkpoint import CHECKPOINT, WORK
 
@@ -124,7 +124,7 @@ def main() -> None:
     torch.set_num_threads(1)
     work = options.work or options.output.with_name(f"{options.output.name}-training")
     trained = options.trained or train_once(options.treebank, work, options.config, options.steps)
-    nlp = load_pipeline(trained)
+    nlp = load_without_words(trained)
     package = options.output.name
     if not package.startswith(f"{nlp.lang}_"):
         parser.error(f"The name of a package for the language {nlp.lang} begins with {nlp.lang}_, not as {package}.")
@@ -144,6 +144,12 @@ def train_once(treebank: Path, work: Path, config: str, steps: int | None) -> Pa
     if not best.exists() or interrupted:
         train(treebank, work, config=config, resume=interrupted, overrides=overrides)
     return best
+
+
+def load_without_words(trained: Path) -> Language:
+    """Load a pipeline with a vocab that does not have the words of the treebank, of which the tagger has the hashes."""
+    nlp = load_model_from_config(load_config(trained / "config.cfg"))
+    return nlp.from_disk(trained, exclude=["vocab"])
 
 
 def describe(nlp: Language, package: str, treebank: Treebank) -> None:

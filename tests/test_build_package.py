@@ -73,4 +73,6 @@ def test_package_that_is_ready(package: Path, monkeypatch: pytest.MonkeyPatch) -
     assert nlp.meta["performance"]["pos_acc"] > 0.8 and nlp.meta["performance"]["raw_pos_f"] > 0.5
     assert sum(file.stat().st_size for file in package.rglob("*") if file.is_file()) <= 7_000_000
     assert f'{lang} = "{package.name}"' in (package / "pyproject.toml").read_text("utf8")
+    # Labels and what the tokenizer splits off. The words of the treebank are there as hashes alone.
+    assert len(srsly.read_json(directory / "vocab" / "strings.json")) < 1_500
     assert sys.modules.get("pyvi") is None
