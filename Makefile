@@ -16,8 +16,9 @@ test: .venv/installed
 	.venv/bin/python -m pytest
 
 # What CI runs besides: the long tests, which build the documentation, style, types and the direction of imports.
+# PYTEST has more arguments for the tests.
 check: .venv/installed
-	.venv/bin/python -m pytest --slow -m slow --durations 10
+	.venv/bin/python -m pytest --slow -m slow --durations 10 $(PYTEST)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
