@@ -23,6 +23,9 @@ ROOT = Path(__file__).parent.parent
 # A shell lets the processes that it runs in the background ignore Ctrl-C, which some tests send.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Ray's statistics of its use poll and log in a thread for as long as the process lives.
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+
 # No test asserts a time.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
