@@ -16,6 +16,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import registry
+from thinc.api import Optimizer
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).parent.parent
@@ -112,11 +113,15 @@ def make_pipeline(
     nlp = spacy.blank("en")
     nlp.add_pipe("lstm_tagger", config={"model": model, **config})
     examples = make_examples(nlp, sentences)
-    optimizer = nlp.initialize(lambda: examples)
+    train(nlp, examples, nlp.initialize(lambda: examples), steps)
+    return nlp
+
+
+def train(nlp: Language, examples: List[Example], optimizer: Optimizer, steps: int, **options: Any) -> None:
+    """Make updates that learn fast. options: those of `nlp.update`."""
     optimizer.learn_rate = 0.01
     for _ in range(steps):
-        nlp.update(examples, sgd=optimizer)
-    return nlp
+        nlp.update(examples, sgd=optimizer, **options)
 
 
 @pytest.fixture

@@ -14,9 +14,7 @@ LIMITS = Limits()
 
 @lstm_tagger_cli.command("serve")
 def serve_cli(
-    model: str = typer.Option(
-        "en", "--model", "-m", help="Directory or package of a pipeline, or a tagger that ships with this package"
-    ),
+    model: str = typer.Option("en", "--model", "-m", help="Directory or package of a pipeline, or a name such as 'en'"),
     host: str = typer.Option("127.0.0.1", "--host", help="The address to listen at; 0.0.0.0 for all networks"),
     port: int = typer.Option(8000, "--port", "-p", min=0, max=65535, help="The port; 0 for any that is free"),
     max_bytes: int = typer.Option(

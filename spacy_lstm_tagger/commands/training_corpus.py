@@ -13,7 +13,7 @@ from wasabi import msg
 from ..annotation_layers import NAMES, TAG_LAYERS
 from ..evaluation.scores import describe_unknown_labels
 from ..formats.treebank import find_part, read_docs
-from ..formats.treebank_directory import find_parts, list_parts
+from ..formats.treebank_directory import find_parts, lacks_part
 from ..pipeline.gold_labels import Labels, collect_annotations, collect_labels
 from ..pipeline.loading import find_tagger
 from ..training.held_out import MIN_SENTENCES, hold_out, write_docs
@@ -113,8 +113,7 @@ def read_corpus(
 def _find_train_files(path: Path) -> List[Path]:
     files = find_parts(path, "train")
     if not files:
-        parts = ", ".join(list_parts(path))
-        raise ValueError(f"{path} has no train part, only: {parts}. To train on another one, name its file.")
+        raise lacks_part(path, "train")
     return files
 
 

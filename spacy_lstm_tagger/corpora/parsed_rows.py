@@ -9,6 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
 from ..formats.filled_conllu import Block, read_block
+from ..formats.sentence import name_json_type
 from ..tables.tagged_rows import MakeDoc
 from .job import Job
 from .records import BadRecord
@@ -83,12 +84,13 @@ def _parse_json(row: ParsedRow, nlp: Language, job: Job) -> ParsedRow:
     """Parse a line of JSON. CSV is read as such."""
     fields = json.loads(row.content)
     if not isinstance(fields, dict):
-        raise ValueError(f'an object such as {{"{job.field}": "She reads."}} was expected, not {_name_type(fields)}')
+        found = name_json_type(fields)
+        raise ValueError(f'an object such as {{"{job.field}": "She reads."}} was expected, not {found}')
     if job.field not in fields:
         raise ValueError(f"it has no field '{job.field}', only: {', '.join(fields)}. Name one with --field.")
     text = fields[job.field]
     if not isinstance(text, (str, type(None))):
-        raise ValueError(f"a text was expected in the field '{job.field}', not {_name_type(text)}")
+        raise ValueError(f"a text was expected in the field '{job.field}', not {name_json_type(text)}")
     if b"\\u" in row.content:
         _check_unicode(fields)
     kept = {name: value for name, value in fields.items() if job.keep is None or name in (job.field, *job.keep)}
@@ -127,8 +129,3 @@ def _check_unicode(fields: Dict[str, Any]) -> None:
             json.dumps([name, value], ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
             raise ValueError(f"the field {name!r:.60} is not valid Unicode or UTF-8: {error.reason}") from error
-
-
-def _name_type(value: Any) -> str:
-    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
-    return names.get(type(value), "a number")

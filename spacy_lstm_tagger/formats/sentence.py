@@ -134,6 +134,12 @@ def decode_json(text: str, file: Path) -> Any:
         raise ValueError(f"{file} is not valid JSON: {error}.") from None
 
 
+def name_json_type(value: Any) -> str:
+    """RETURNS (str): What JSON calls a value of this type, with an article."""
+    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
 def has_half_a_pair(text: str) -> bool:
     """RETURNS (bool): Whether a text has half of a surrogate pair, which is no character, as JSON can."""
     return HALF_A_PAIR.search(text) is not None

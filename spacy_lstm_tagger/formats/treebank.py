@@ -25,7 +25,7 @@ from .multiword_tokens import merge_as_tokenized, merge_multiword_tokens
 from .parquet import read_parquet
 from .raw_text import make_raw_example
 from .sentence import BEGINS_PARAGRAPH, decode, has_sentences, lines, to_doc
-from .treebank_directory import find_parts, list_parts
+from .treebank_directory import find_parts, lacks_part, list_parts
 from .word_tag_pairs import is_pair, read_json, read_jsonl, read_text, read_tsv
 
 # In the directory of a treebank, these can be something else, such as its text.
@@ -197,9 +197,7 @@ def find_part(path: Path, part: str) -> Path:
             f"{path} has several {part} files: {', '.join(file.name for file in found)}. Name one of them."
         )
     if not found and "test" in list_parts(path):
-        raise ValueError(
-            f"{path} has no {part} part, only: {', '.join(list_parts(path))}. To use another one, name its file."
-        )
+        raise lacks_part(path, part)
     return found[0] if found else path
 
 

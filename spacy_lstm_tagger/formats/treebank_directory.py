@@ -69,6 +69,12 @@ def list_parts(path: Path) -> List[str]:
     return list(dict.fromkeys(match["part"] for match in _name_parts(path).values()))
 
 
+def lacks_part(path: Path, part: str) -> ValueError:
+    """RETURNS (ValueError): What is wrong with the directory of a treebank that lacks a part."""
+    parts = ", ".join(list_parts(path))
+    return ValueError(f"{path} has no {part} part, only: {parts}. To use another one, name its file.")
+
+
 def describe_treebank(path: Path) -> Optional[Treebank]:
     """Read what a treebank's directory says of it.
 

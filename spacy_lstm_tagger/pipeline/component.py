@@ -283,7 +283,7 @@ class LSTMTaggerPipe(TrainablePipe):
     @property
     def listeners(self) -> List[Model[Any, Any]]:
         """RETURNS (List[Model]): Their layers that do."""
-        return [listener for of_component in self.listener_map.values() for listener in of_component]
+        return self._listeners.layers
 
     def add_listener(self, listener: Model[Any, Any], component_name: str) -> None:
         """Let a layer of a component listen to the hidden states."""

@@ -5,7 +5,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
+import numpy
 from spacy import util
+from spacy.attrs import NORM
 from spacy.language import Language
 from spacy.strings import get_string_id
 from spacy.tokenizer import Tokenizer
@@ -40,12 +42,15 @@ class JoiningTokenizer:
     def __call__(self, text: str) -> Doc:
         """RETURNS (Doc): The text's tokens."""
         doc = self.tokenizer(text)
-        spans = [(start, end) for start, end in self._find(doc) if end - start > 1]
-        if spans:
-            with doc.retokenize() as retokenizer:
-                for start, end in spans:
-                    retokenizer.merge(doc[start:end])
-        return doc
+        found = self._find(doc)
+        if len(found) == len(doc):
+            return doc
+        words = [doc[start:end].text for start, end in found]
+        joined = Doc(self.vocab, words=words, spaces=[bool(doc[end - 1].whitespace_) for _, end in found])
+        # Rules of the tokenizer can give tokens norms of their own. 0: that of the word.
+        norms = numpy.array([doc[start].norm if end - start == 1 else 0 for start, end in found], dtype="uint64")
+        joined.from_array([NORM], norms)  # type: ignore[arg-type]
+        return joined
 
     def pipe(self, texts: Iterable[str], batch_size: int = 1000) -> Iterator[Doc]:
         """YIELDS (Doc): The tokens of each text."""
@@ -112,7 +117,9 @@ class JoiningTokenizer:
         start = 0
         while start < len(doc):
             end = start + 1
-            for last, beginning in enumerate(accumulate(spelled[start:]), start):
+            beginning = ""
+            for last in range(start, len(doc)):
+                beginning += spelled[last]
                 hashed = _hash(beginning)
                 if hashed in self.words:
                     end = last + 1

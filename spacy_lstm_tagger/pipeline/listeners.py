@@ -42,6 +42,11 @@ class Listeners:
         return [node for node in nodes if isinstance(node, Tok2VecListener) and node.upstream_name == upstream]
 
     @property
+    def layers(self) -> List[Any]:
+        """RETURNS (List[Model]): The layers that listen, of all components."""
+        return [listener for of_component in self.by_component.values() for listener in of_component]
+
+    @property
     def is_waiting(self) -> bool:
         """RETURNS (bool): Whether an update waits for gradients."""
         return self._pending is not None
@@ -70,7 +75,7 @@ class Listeners:
         self.check_width(states.shape[1])
         self._pending = Pending(update, d_logits, numpy.zeros_like(states))
         lengths = [len(doc) for doc in docs]
-        listeners: List[Any] = [listener for of_component in self.by_component.values() for listener in of_component]
+        listeners = self.layers
 
         def receive(is_last: bool, d_states: Sequence[Any]) -> List[Any]:
             if self._pending is not None and self._pending.update is update and len(d_states):

@@ -1,7 +1,7 @@
 """Counters for Prometheus, in its text format: https://prometheus.io/docs/instrumenting/exposition_formats"""
 
-from collections import Counter
-from typing import Iterator, Tuple
+from collections import Counter, defaultdict
+from typing import Dict, Iterator, Tuple
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # The upper ends of the histogram's buckets, in seconds.
@@ -16,7 +16,7 @@ class Metrics:
         self.n_tokens = 0
         self.in_progress = 0
         self._requests: Counter[Tuple[str, int]] = Counter()
-        self._seconds: Counter[str] = Counter()
+        self._seconds: Dict[str, float] = defaultdict(float)
         self._buckets: Counter[Tuple[str, float]] = Counter()
 
     def add_request(self, path: str, status: int, seconds: float) -> None:
@@ -27,7 +27,7 @@ class Metrics:
         seconds (float): How long it took.
         """
         self._requests[path, status] += 1
-        self._seconds[path] += seconds  # type: ignore[assignment]
+        self._seconds[path] += seconds
         for bucket in BUCKETS:
             self._buckets[path, bucket] += seconds <= bucket
 

@@ -8,6 +8,7 @@ import anyio
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
+from ..formats.sentence import name_json_type
 from .limits import Limits
 
 JSON = "application/json"
@@ -29,7 +30,7 @@ async def read_texts(request: Request, limits: Limits) -> List[str]:
         return [_check_text(fields["text"], '"text"', limits)]
     texts = fields["texts"]
     if not isinstance(texts, list):
-        raise HTTPException(422, f'Expected a list of strings as "texts", not {_name_type(texts)}.')
+        raise HTTPException(422, f'Expected a list of strings as "texts", not {name_json_type(texts)}.')
     if len(texts) > limits.max_texts:
         raise HTTPException(413, f'"texts" has {len(texts):,} texts. At most {limits.max_texts:,} are taken at once.')
     return [_check_text(text, f'"texts"[{number}]', limits) for number, text in enumerate(texts)]
@@ -62,7 +63,7 @@ async def _read_json(request: Request, limits: Limits) -> Dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, f"The body is not JSON: {error}.") from error
     if not isinstance(value, dict):
-        raise HTTPException(422, f'Expected an object such as {{"text": "She reads."}}, not {_name_type(value)}.')
+        raise HTTPException(422, f'Expected an object such as {{"text": "She reads."}}, not {name_json_type(value)}.')
     return value
 
 
@@ -111,7 +112,7 @@ def _too_large(size: str, limits: Limits) -> HTTPException:
 
 def _check_text(text: Any, name: str, limits: Limits) -> str:
     if not isinstance(text, str):
-        raise HTTPException(422, f"Expected a string as {name}, not {_name_type(text)}.")
+        raise HTTPException(422, f"Expected a string as {name}, not {name_json_type(text)}.")
     if len(text) > limits.max_characters:
         raise HTTPException(
             413, f"{name} has {len(text):,} characters. At most {limits.max_characters:,} are taken. Split it."
@@ -129,8 +130,3 @@ def _check_text(text: Any, name: str, limits: Limits) -> str:
 def _show(value: Any) -> str:
     shown = json.dumps(value)
     return shown if len(shown) <= 80 else f"{shown[:80]}…"
-
-
-def _name_type(value: Any) -> str:
-    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
-    return names.get(type(value), "a number")

@@ -13,7 +13,7 @@ from spacy.tokens import Doc
 from spacy_lstm_tagger.model.shim import get_network
 from spacy_lstm_tagger.pipeline.component import LSTMTaggerPipe
 
-from ..conftest import SMALL_MODEL, TEXTS, WITH_LEMMAS, make_examples, make_pipeline
+from ..conftest import SMALL_MODEL, TEXTS, WITH_LEMMAS, make_examples, make_pipeline, train
 
 # New words, tags, features, lemmas; without UPOS in the second sentence.
 NEW: List[Dict[str, Any]] = [
@@ -107,11 +107,7 @@ def test_grown_tagger_is_saved_and_loaded(nlp: Language, tmp_path: Path) -> None
 def test_add_label_adds_a_tag_that_can_be_learned(nlp: Language) -> None:
     tagger = nlp.get_pipe("lstm_tagger")
     assert [tagger.add_label("DRUG"), tagger.add_label("DRUG"), tagger.add_label("NN")] == [1, 0, 0]
-    examples = make_examples(nlp, [{"words": ["Aspirin"], "tags": ["DRUG"]}])
-    optimizer = nlp.resume_training()
-    optimizer.learn_rate = 0.01
-    for _ in range(40):
-        nlp.update(examples, sgd=optimizer)
+    train(nlp, make_examples(nlp, [{"words": ["Aspirin"], "tags": ["DRUG"]}]), nlp.resume_training(), 40)
     (token,) = nlp("Aspirin")
     assert token.tag_ == "DRUG"
     assert token.pos_  # of a combination: it may be any
@@ -129,10 +125,7 @@ def test_add_label_where_there_are_no_tags() -> None:
 def test_new_layer_is_learned_beside_the_old_ones() -> None:
     nlp = make_pipeline(steps=30, sentences=[{key: s[key] for key in ("words", "tags")} for s in WITH_LEMMAS])
     grow(nlp, WITH_LEMMAS)
-    optimizer = nlp.resume_training()
-    optimizer.learn_rate = 0.01
-    for _ in range(40):
-        nlp.update(make_examples(nlp, WITH_LEMMAS), sgd=optimizer)
+    train(nlp, make_examples(nlp, WITH_LEMMAS), nlp.resume_training(), 40)
     assert nlp.evaluate(make_examples(nlp, WITH_LEMMAS))["pos_acc"] == 1.0
 
 

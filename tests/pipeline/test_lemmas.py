@@ -29,7 +29,7 @@ from spacy_lstm_tagger.pipeline.lemmas import (
     find_tree,
 )
 
-from ..conftest import LEMMAS, SENTENCES, SMALL_MODEL, WITH_LEMMAS, make_examples, make_pipeline
+from ..conftest import LEMMAS, SENTENCES, SMALL_MODEL, WITH_LEMMAS, make_examples, make_pipeline, train
 
 PAIRS = [
     ("running", "run"),
@@ -370,10 +370,7 @@ def test_heads_can_be_added_to_a_trained_tagger() -> None:
     tagger.add_heads(examples)
     for old, new in zip(before, score()):
         numpy.testing.assert_allclose(new, old, rtol=1e-5, atol=1e-6)
-    optimizer = nlp.resume_training()
-    optimizer.learn_rate = 0.01
-    for _ in range(100):
-        nlp.update(make_examples(nlp, WITH_LEMMAS), sgd=optimizer)
+    train(nlp, examples, nlp.resume_training(), 100)
     for sentence in WITH_LEMMAS:
         doc = nlp(Doc(nlp.vocab, words=sentence["words"]))
         assert [token.lemma_ for token in doc] == sentence["lemmas"]

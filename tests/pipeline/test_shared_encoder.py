@@ -14,7 +14,7 @@ from spacy.training import Example
 import spacy_lstm_tagger as lt
 from spacy_lstm_tagger.model.training_pass import Update
 
-from ..conftest import SENTENCES, SMALL_MODEL, TEXTS, WITH_LEMMAS, make_examples, make_pipeline
+from ..conftest import SENTENCES, SMALL_MODEL, TEXTS, WITH_LEMMAS, make_examples, make_pipeline, train
 
 WIDTH = 8
 TOK2VEC = {
@@ -39,10 +39,7 @@ def make_shared(steps: int = 0, model: Dict[str, Any] = MODEL, **config: Any) ->
     nlp.add_pipe("tok2vec", config={"model": TOK2VEC})
     nlp.add_pipe("lstm_tagger", config={"model": model, **config})
     examples = make_examples(nlp, WITH_LEMMAS)
-    optimizer = nlp.initialize(lambda: examples)
-    optimizer.learn_rate = 0.01
-    for _ in range(steps):
-        nlp.update(examples, sgd=optimizer)
+    train(nlp, examples, nlp.initialize(lambda: examples), steps)
     return nlp
 
 

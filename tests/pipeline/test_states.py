@@ -16,7 +16,7 @@ from spacy_lstm_tagger.model.features import states_width
 from spacy_lstm_tagger.model.shim import get_network, get_shim
 from spacy_lstm_tagger.ragged import split
 
-from ..conftest import SENTENCES, SMALL_MODEL, TEXTS, make_pipeline
+from ..conftest import SENTENCES, SMALL_MODEL, TEXTS, make_pipeline, train
 
 HEADS = [[1, 2, 2, 4, 2, 2], [1, 1, 1], [0, 0], [0]]
 DEPS = [["det", "nsubj", "ROOT", "det", "dobj", "punct"], ["nsubj", "ROOT", "dobj"], ["ROOT", "punct"], ["ROOT"]]
@@ -85,10 +85,7 @@ def test_a_parser_learns_from_them(nlp: Language, tmp_path: Path) -> None:
     before = tagger.to_bytes()
     with nlp.select_pipes(disable=["lstm_tagger"]):
         nlp.initialize(lambda: examples)
-    optimizer = nlp.resume_training()
-    optimizer.learn_rate = 0.01
-    for _ in range(40):
-        nlp.update(examples, sgd=optimizer, annotates=["lstm_tagger"], exclude=["lstm_tagger"])
+    train(nlp, examples, nlp.resume_training(), 40, annotates=["lstm_tagger"], exclude=["lstm_tagger"])
     assert nlp.evaluate(examples)["dep_las"] > 0.9
     assert tagger.to_bytes() == before
     nlp.to_disk(tmp_path)
@@ -121,10 +118,7 @@ def weights_of(nlp: Language) -> Dict[str, Any]:
 
 def test_both_learn_together(tmp_path: Path) -> None:
     nlp = make_joint()
-    optimizer = nlp.create_optimizer()
-    optimizer.learn_rate = 0.01
-    for _ in range(60):
-        nlp.update(parsed(nlp), sgd=optimizer)
+    train(nlp, parsed(nlp), nlp.create_optimizer(), 60)
     scores = nlp.evaluate(parsed(nlp))
     assert scores["dep_las"] > 0.9 and scores["tag_acc"] == 1.0
     nlp.to_disk(tmp_path)
@@ -177,10 +171,7 @@ def test_a_step_waits_for_the_gradients_of_all_listeners() -> None:
 def test_learns_although_a_listener_is_not_trained() -> None:
     """Its own gradient is taken with the next batch then."""
     nlp = make_joint()
-    optimizer = nlp.create_optimizer()
-    optimizer.learn_rate = 0.01
-    for _ in range(60):
-        nlp.update(parsed(nlp), sgd=optimizer, exclude=["parser"])
+    train(nlp, parsed(nlp), nlp.create_optimizer(), 60, exclude=["parser"])
     assert nlp.evaluate(parsed(nlp))["tag_acc"] == 1.0
 
 

@@ -12,7 +12,7 @@ from thinc.api import Config
 
 import spacy_lstm_tagger as lt
 
-from ..conftest import SENTENCES, SMALL_MODEL, TEXTS, make_examples
+from ..conftest import SENTENCES, SMALL_MODEL, TEXTS, make_examples, train
 
 WIDTH = 16
 SECTIONS = """
@@ -113,15 +113,13 @@ def nlp(request: pytest.FixtureRequest, directory: Path) -> Language:
     nlp = load_model_from_config(make_config(text, directory), auto_fill=True)
     examples = make_examples(nlp)
     optimizer = nlp.initialize(lambda: examples)
-    optimizer.learn_rate = 0.01
     transformer = nlp.get_pipe("transformer")
     before = transformer.to_bytes()
     with pytest.MonkeyPatch.context() as patch:
         # spacy-curated-transformers 0.3 makes an array with one element a float, which numpy 2.4 refuses.
         if package == "spacy_curated_transformers":
             patch.setattr(f"{package}.pipeline.transformer.float", lambda value: value.item(), raising=False)
-        for _ in range(40):
-            nlp.update(examples, sgd=optimizer)
+        train(nlp, examples, optimizer, 40)
     assert transformer.to_bytes() != before
     return nlp
 
