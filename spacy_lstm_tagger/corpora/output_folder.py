@@ -6,6 +6,7 @@
     _annotate/done/news/part-1.json          what became of the file: rows, errors and tokens
     _annotate/units/DIGEST/N                 encoded units of a file that is not yet whole
     _annotate/unfinished/                    what is being written
+    _annotate/lock                           an empty file that a run on this machine keeps locked
 
 Units are removed when their file is in its place. The digest is that of the file's name, size and version.
 """
@@ -16,7 +17,9 @@ from hashlib import sha256
 from typing import Any, BinaryIO, Dict, Iterator, Optional, Set
 from uuid import uuid4
 
+from filelock import FileLock, Timeout
 from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
 
 from .shards import Shard
 
@@ -69,6 +72,23 @@ class OutputFolder:
         return (
             {int(file.rpartition("/")[2]) for file in self.fs.ls(path, detail=False)} if self.fs.exists(path) else set()
         )
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other runs out of a folder on this machine, until this one ends, or its process does.
+
+        Raises a ValueError if another run is writing there.
+        """
+        if not isinstance(self.fs, LocalFileSystem):
+            yield
+            return
+        try:
+            with FileLock(self.find(WORK, "lock"), timeout=0):
+                yield
+        except Timeout:
+            raise ValueError(
+                f"Another run of `annotate` is writing to {self.path}. Wait until it has ended, or name another output."
+            ) from None
 
     @contextmanager
     def write(self, path: str) -> Iterator[BinaryIO]:

@@ -72,10 +72,24 @@ def test_nothing_is_done_twice(annotate_here, corpus, tmp_path, monkeypatch):
     n_first = sum(done)
     annotate_here(corpus, tmp_path / "whole")
     assert n_first == sum(done) - n_first - 4
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
+    files = [path for path in (tmp_path / "out").rglob("*") if path.name not in ("_annotate", "lock")]
+    before = {path: path.stat().st_mtime_ns for path in files}
     done.clear()
     assert annotate_here(corpus, tmp_path / "out").n_files == 4 and done == []
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")} == before
+    assert {path: path.stat().st_mtime_ns for path in files} == before
+
+
+def test_two_runs_do_not_write_to_one_folder(annotate_here, corpus, tmp_path, monkeypatch):
+    expected = annotate_here(corpus, tmp_path / "whole")
+
+    def run(shards, job, n_workers):
+        with pytest.raises(ValueError, match=r"Another run of `annotate` is writing to .*out"):
+            annotate_here(corpus, tmp_path / "out")
+        yield from run_here(shards, job, n_workers)
+
+    monkeypatch.setattr(annotate_module, "run_locally", run)
+    assert annotate_here(corpus, tmp_path / "out").counts == expected.counts
+    assert read_tree(tmp_path / "out") == read_tree(tmp_path / "whole")
 
 
 def test_what_is_left_in_the_folder_is_what_is_documented(annotate_here, corpus, tmp_path):
@@ -87,6 +101,7 @@ def test_what_is_left_in_the_folder_is_what_is_documented(annotate_here, corpus,
         "_annotate/done/2.json",
         "_annotate/done/more/1.json",
         "_annotate/done/more/3.json",
+        "_annotate/lock",
         "_annotate/settings.json",
         "_errors/0.jsonl",
         "_errors/2.jsonl",
