@@ -63,12 +63,7 @@ def measure(nlp: Language, data: Path, lower_case: bool = False) -> tuple[dict[s
     read = create_treebank_v1(data, multiword="split", raw_text=True, documents=WORDS_OF_DOCUMENT, gold_preproc=True)
     given: list[Example] = []
     raw: list[Example] = []
-    for eg in read(nlp):
-        if lower_case:
-            reference = copy_lower(eg.reference)
-            eg = Example(
-                nlp.make_doc(reference.text) if is_raw_text(eg) else copy_words(reference, nlp.vocab), reference
-            )
+    for eg in (change_case(eg, nlp) for eg in read(nlp)) if lower_case else read(nlp):
         if is_raw_text(eg):
             eg.predicted = nlp(eg.predicted)
             raw.append(eg)
@@ -87,12 +82,15 @@ def measure(nlp: Language, data: Path, lower_case: bool = False) -> tuple[dict[s
     return lstm_tagger_score(given), scores
 
 
-def copy_lower(doc: Doc) -> Doc:
-    """A copy of an annotated doc, with its words in lower case."""
-    words = [token.text.lower() for token in doc]
-    copy = Doc(doc.vocab, words, [bool(token.whitespace_) for token in doc], user_data=doc.user_data)
-    attributes = ["TAG", "POS", "MORPH", "LEMMA", "SENT_START"]
-    return copy.from_array(attributes, doc.to_array(attributes))
+def change_case(eg: Example, nlp: Language) -> Example:
+    """The example with its words in lower case."""
+    words = [token.text.lower() for token in eg.reference]
+    spaces = [bool(token.whitespace_) for token in eg.reference]
+    attributes: list[int | str] = ["TAG", "POS", "MORPH", "LEMMA", "SENT_START"]
+    reference = Doc(nlp.vocab, words, spaces, user_data=eg.reference.user_data)
+    annotation: Any = eg.reference.to_array(attributes)
+    reference.from_array(attributes, annotation)
+    return Example(nlp.make_doc(reference.text) if is_raw_text(eg) else copy_words(reference, nlp.vocab), reference)
 
 
 def all_tags(token: Token) -> tuple[str, ...]:
