@@ -5,6 +5,7 @@ import lzma
 import shutil
 import sys
 
+import pyarrow
 import pytest
 import spacy
 import srsly
@@ -122,7 +123,19 @@ def test_nouns_take_the_place_of_verbs(build_model, tmp_path):
     import text
 
     source = tmp_path / "to_verb.txt.xz"
-    text.write_lines(source, ["I want to eat it.", "To eat is fun.", "He went to school.", "To eat or to eat?"])
+    text.write_lines(
+        source, ["It is nice to eat here.", "I want to eat it.", "He went to school.", "To eat or to eat?"]
+    )
     tags = {("eat", "VB"): 5, ("fish", "VB"): 3, ("fish", "NN"): 90, ("school", "NN"): 9, ("dog", "NN"): 9}
     files = text.substitute(tags, source, tmp_path)
-    assert sorted(text.read_lines(files["substituted"])) == ["I want to fish it.", "To fish is fun."]
+    made = sorted(text.read_lines(files["substituted"]))
+    assert made == ["I want to fish it.", "It is nice to fish here.", "To fish here is nice."]
+
+
+def test_infinitives_that_the_teacher_misreads_are_left_out(build_model):
+    import label
+
+    words = [["To", "fish", "."], ["To", "Rome", "."], ["I", "fish"]]
+    tags = [["PART", "VERB", "PUNCT"], ["ADP", "PROPN", "PUNCT"], ["PRON", "NOUN"]]
+    table = label.drop_misread(pyarrow.table({"words": words, "pos": tags}))
+    assert table["words"].to_pylist() == [words[0], words[2]]

@@ -22,7 +22,7 @@ import spacy
 import torch
 from pyarrow.parquet import read_table, write_table
 from teacher import JOINED_WORDS, LAYERS, load
-from text import CHOSEN, SHARE, SHARES, read_lines
+from text import CHOSEN, SHARE, SHARES, SUBSTITUTED, read_lines
 from torch import nn
 
 from spacy_lstm_tagger.formats.parquet import SOFT
@@ -71,6 +71,8 @@ def label(
         if not path.exists():
             start = time.perf_counter()
             table = labeller.label(documents, random.Random(f"{SEED} {path.name}"))
+            if source == SUBSTITUTED:
+                table = drop_misread(table)
             write_table(table, path.with_suffix(".unfinished"))
             path.with_suffix(".unfinished").replace(path)
             seconds = time.perf_counter() - start
@@ -78,6 +80,12 @@ def label(
         n_done += count(documents)
         if n_done >= n_words:
             break
+
+
+def drop_misread(table: pyarrow.Table) -> pyarrow.Table:
+    """Leave out sentences that begin with an infinitive which the teacher takes for something else."""
+    sentences = zip(table["words"].to_pylist(), table["pos"].to_pylist())
+    return table.filter(pyarrow.array(words[0] != "To" or tags[1] in ("VERB", "AUX") for words, tags in sentences))
 
 
 def count_tags(labelled: Path) -> Dict[Tuple[str, str], int]:

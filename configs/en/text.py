@@ -37,11 +37,14 @@ SENTENCE = re.compile(r"""\S.*?(?:[.!?\u2026]+["'\u201d\u2019)\]]*(?=\s|$)|$)"""
 SHORT_SENTENCE = re.compile(r"[A-Z][^\W\d_]*,?(?: [^\W\d_]+(?:['\u2019-][^\W\d_]+)*,?)+[.!?]")
 ABBREVIATION = re.compile(r"\b([A-Z]|Co|Corp|Dr|Gen|Inc|Jr|Lt|Mrs?|Ms|Mt|No|Prof|Rev|Sr|St|etc|[aep]\.[gm]|i\.e|vs)\.$")
 AFTER_TO = re.compile(r"\b([Tt]o) ([a-z]{2,})\b")
+# "It is fun to swim." says what "To swim is fun." says.
+IT_IS = re.compile(r"It (is|was|would be|can be) ((?:[a-z'-]+ ){0,2}[a-z'-]+) to ([a-z]{2,})((?: [\w'-]+){0,5})[.!]")
 SUFFIX = ".txt.xz"
 # Sentences in which the verb after `to` is replaced, since many verbs are far more often nouns.
 SUBSTITUTED = "substituted"
 SUBSTITUTED_WORDS = 12
 SENTENCES_PER_WORD = 16
+INFINITIVES_PER_WORD = 8
 CHOSEN = (SHORT, TO_VERB, SUBSTITUTED)
 # How often a word must be a noun and a verb, and in what part of a verb's occurrences it must be one.
 MIN_COUNT = 3
@@ -90,7 +93,7 @@ def select(files: Mapping[str, Path]) -> Dict[str, Iterable[str]]:
 
 
 def substitute(tags: Mapping[Tuple[str, str], int], to_verb: Path, output: Path) -> Dict[str, Path]:
-    """Make sentences with words after `to` that are nouns elsewhere, such as "I want to google it".
+    """Make sentences with words after `to` that are nouns elsewhere: "I want to google it.", "To fish is fun."
 
     tags (Mapping[Tuple[str, str], int]): How often each word has each fine-grained tag, from `label.count_tags`.
     to_verb (Path): The sentences of the source `TO_VERB`.
@@ -104,14 +107,20 @@ def substitute(tags: Mapping[Tuple[str, str], int], to_verb: Path, output: Path)
         verbs = {word for word, count in as_verb.items() if count >= SHARE_OF_VERBS * total[word]}
         as_noun = {word: tags.get((word, "NN"), 0) + tags.get((word, "NNP"), 0) for word in as_verb}
         words = sorted(word for word in as_verb if min(as_verb[word], as_noun[word]) >= MIN_COUNT)
-        frames = []
+        frames, infinitives = [], []
         for sentence in read_lines(to_verb):
+            if (it_is := IT_IS.fullmatch(sentence)) and it_is[3] in verbs:
+                infinitives.append(("To ", f"{it_is[4]} {it_is[1]} {it_is[2]}."))
             found = [match for match in AFTER_TO.finditer(sentence) if match[2] in verbs]
             if sentence.count(" ") < SUBSTITUTED_WORDS and len(found) == 1:
                 frames.append((sentence[: found[0].start(2)], sentence[found[0].end(2) :]))
         rng = random.Random(SEED)
-        chosen = [(word, rng.sample(frames, min(SENTENCES_PER_WORD, len(frames)))) for word in words]
-        write_lines(path, (before + word + after for word, of_word in chosen for before, after in of_word))
+        lines = []
+        for word in words:
+            for of_kind, n_sentences in ((frames, SENTENCES_PER_WORD), (infinitives, INFINITIVES_PER_WORD)):
+                chosen = rng.sample(of_kind, min(n_sentences, len(of_kind)))
+                lines += [before + word + after for before, after in chosen]
+        write_lines(path, lines)
     return {SUBSTITUTED: path}
 
 
