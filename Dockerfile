@@ -8,8 +8,8 @@ RUN python -m venv /opt/tagger
 ENV PATH=/opt/tagger/bin:$PATH
 WORKDIR /source
 COPY constraints.txt ./
-# The builds of this index have no CUDA, which takes gigabytes.
-RUN pip install --constraint constraints.txt --index-url https://download.pytorch.org/whl/cpu torch
+# The builds of the second index have no CUDA, which takes gigabytes: their versions, such as 2.13.0+cpu, go first.
+RUN pip install --constraint constraints.txt --extra-index-url https://download.pytorch.org/whl/cpu torch
 COPY LICENSE README.md pyproject.toml ./
 COPY configs configs
 COPY spacy_lstm_tagger spacy_lstm_tagger
