@@ -136,7 +136,7 @@ def run(way: Callable[[str, str, str], list[str]], work: Path, corpus: str) -> t
         most = 0.0
         while process.poll() is None:
             most = max(most, count_megabytes(process.pid))
-            time.sleep(0.5)
+            time.sleep(2)
     seconds = time.perf_counter() - start
     if process.returncode:
         raise SystemExit(f"{command} ended with {process.returncode}: {(work / 'log').read_text()}")
