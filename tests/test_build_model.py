@@ -123,13 +123,18 @@ def test_nouns_take_the_place_of_verbs(build_model, tmp_path):
     import text
 
     source = tmp_path / "to_verb.txt.xz"
-    text.write_lines(
-        source, ["It is nice to eat here.", "I want to eat it.", "He went to school.", "To eat or to eat?"]
-    )
+    lines = [
+        "I want to eat it.",
+        "To eat is fun.",
+        "He went to school.",
+        "To eat or to eat?",
+        "It is nice to eat here.",
+    ]
+    text.write_lines(source, lines)
     tags = {("eat", "VB"): 5, ("fish", "VB"): 3, ("fish", "NN"): 90, ("school", "NN"): 9, ("dog", "NN"): 9}
     files = text.substitute(tags, source, tmp_path)
     made = sorted(text.read_lines(files["substituted"]))
-    assert made == ["I want to fish it.", "It is nice to fish here.", "To fish here is nice."]
+    assert made == ["I want to fish it.", "It is nice to fish here.", "To fish here is nice.", "To fish is fun."]
 
 
 def test_infinitives_that_the_teacher_misreads_are_left_out(build_model):
