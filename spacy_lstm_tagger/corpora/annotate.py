@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
@@ -14,7 +15,7 @@ from .local_engine import run_locally
 from .output_folder import WORK, OutputFolder
 from .outputs import FORMATS
 from .ray_engine import run_on_ray
-from .shards import Shard, find_shards
+from .shards import Listing, Shard, find_shards
 from .work import Counts, Event, ShardDone, UnitDone, open_output
 
 SETTINGS = "settings.json"
@@ -104,40 +105,52 @@ def annotate(
     if f"{folder.path}/".startswith(f"{_make_absolute(source).rstrip('/')}/"):
         raise ValueError(f"The output {folder.path} is in the input {source}. Name a folder beside it.")
     _prepare(folder, listing.shards, job)
+    start = partial(_start, job=job, engine=engine, n_workers=n_gpus or n_workers, address=address)
     with folder.lock():
-        folder.remove(folder.find(WORK, "unfinished"))
-        summary = Summary(skipped=listing.skipped)
-        on_start(sum(shard.size for shard in listing.shards))
-        left = []
-        for shard in listing.shards:
-            counts = _find_done(folder, shard)
-            if counts is None:
-                left.append(shard)
-            else:
-                summary.counts += counts
-                summary.n_files += 1
-                on_progress(0, 0, shard.size)
-        n_rows = summary.counts.rows
-        for event in _start(left, job, engine, n_gpus or n_workers, address):
-            if isinstance(event, ShardDone):
-                summary.counts += event.counts
-                summary.n_files += 1
-            elif isinstance(event, UnitDone) and event.counts is not None:
-                on_progress(event.n_bytes, event.counts.tokens, 0)
-            elif isinstance(event, UnitDone):
-                on_progress(0, 0, event.n_bytes)
-            elif event.failure is None:
-                n_rows += event.n_rows
-            else:
-                summary.failures.append(event.failure)
-        if not summary.failures:
-            if summary.n_files != len(listing.shards) or summary.counts.rows != n_rows:
-                raise ValueError(
-                    f"{n_rows:,} rows of {len(listing.shards)} files were read, but {summary.counts.rows:,} rows of "
-                    f"{summary.n_files} files are in {folder.path}. Please report this."
-                )
-            folder.clean()
-        return summary
+        return _run(listing, folder, start, on_start, on_progress)
+
+
+def _run(
+    listing: Listing,
+    folder: OutputFolder,
+    start: Callable[[Sequence[Shard]], Iterator[Event]],
+    on_start: Callable[[int], object],
+    on_progress: OnProgress,
+) -> Summary:
+    """Annotate the files that are not in their place yet."""
+    folder.remove(folder.find(WORK, "unfinished"))
+    summary = Summary(skipped=listing.skipped)
+    on_start(sum(shard.size for shard in listing.shards))
+    left = []
+    for shard in listing.shards:
+        counts = _find_done(folder, shard)
+        if counts is None:
+            left.append(shard)
+        else:
+            summary.counts += counts
+            summary.n_files += 1
+            on_progress(0, 0, shard.size)
+    n_rows = summary.counts.rows
+    for event in start(left):
+        if isinstance(event, ShardDone):
+            summary.counts += event.counts
+            summary.n_files += 1
+        elif isinstance(event, UnitDone) and event.counts is not None:
+            on_progress(event.n_bytes, event.counts.tokens, 0)
+        elif isinstance(event, UnitDone):
+            on_progress(0, 0, event.n_bytes)
+        elif event.failure is None:
+            n_rows += event.n_rows
+        else:
+            summary.failures.append(event.failure)
+    if not summary.failures:
+        if summary.n_files != len(listing.shards) or summary.counts.rows != n_rows:
+            raise ValueError(
+                f"{n_rows:,} rows of {len(listing.shards)} files were read, but {summary.counts.rows:,} rows of "
+                f"{summary.n_files} files are in {folder.path}. Please report this."
+            )
+        folder.clean()
+    return summary
 
 
 def _start(shards: Sequence[Shard], job: Job, engine: str, n_workers: int, address: Optional[str]) -> Iterator[Event]:

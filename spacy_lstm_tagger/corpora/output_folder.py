@@ -83,12 +83,13 @@ class OutputFolder:
             yield
             return
         try:
-            with FileLock(self.find(WORK, "lock"), timeout=0):
-                yield
+            lock = FileLock(self.find(WORK, "lock")).acquire(timeout=0)
         except Timeout:
             raise ValueError(
                 f"Another run of `annotate` is writing to {self.path}. Wait until it has ended, or name another output."
             ) from None
+        with lock:
+            yield
 
     @contextmanager
     def write(self, path: str) -> Iterator[BinaryIO]:
