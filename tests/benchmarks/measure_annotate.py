@@ -59,17 +59,14 @@ annotate(sys.argv[2], sys.argv[3], sys.argv[1], engine="ray", n_workers=2)
 ray.shutdown()
 cluster.shutdown()
 """
-APPLY = ["-m", "spacy", "apply"]  # one text at a time, if nothing else is asked for
+APPLY = ["-m", "spacy", "apply", "--force"]  # one text at a time, if nothing else is asked for
 ANNOTATE = ["-m", "spacy", "lstm-tagger", "annotate"]
 # Each takes the model, the corpus and the output.
 WAYS: dict[str, Callable[[str, str, str], list[str]]] = {
     "pipe": lambda model, corpus, out: ["-c", PIPE, model, corpus, "0", "1"],
     "two pipes": lambda model, corpus, out: ["-c", TWO, PIPE, model, corpus],
-    "apply": lambda model, corpus, out: [*APPLY, model, corpus, f"{out}.spacy", "--force"],
-    "apply, batches": lambda model, corpus, out: [
-        *[*APPLY, model, corpus, f"{out}.spacy", "--force"],
-        *["--batch-size", "1000"],
-    ],
+    "apply": lambda model, corpus, out: [*APPLY, model, corpus, f"{out}.spacy"],
+    "apply, batches": lambda model, corpus, out: [*APPLY, "--batch-size", "1000", model, corpus, f"{out}.spacy"],
     "local-1": lambda model, corpus, out: [*ANNOTATE, corpus, out, "--model", model, "--workers", "1"],
     "local-2": lambda model, corpus, out: [*ANNOTATE, corpus, out, "--model", model, "--workers", "2"],
     "ray-1": lambda model, corpus, out: [
