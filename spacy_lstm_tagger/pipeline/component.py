@@ -605,8 +605,10 @@ class LSTMTaggerPipe(TrainablePipe):
         states: Optional[numpy.ndarray] = None,
         all_logits: bool = True,
     ) -> Iterator[Scored]:
-        """Score the tokens of docs. Without all logits, those of edit trees are computed where they are needed."""
-        words = Words.of(docs) if docs and self.label_scheme.lemmatizer else None
+        """Score the tokens of docs. Without all logits, those of edit trees are computed where they are needed, and no
+        lemmas are made if other layers alone are set."""
+        is_lemma_set = all_logits or "lemma" in self.set_layers or not self.set_layers
+        words = Words.of(docs) if docs and self.label_scheme.lemmatizer and is_lemma_set else None
         for tokens, logits, score_late in score_tokens(self.model, docs, states):
             heads = self.label_scheme.split_early_heads(logits)
             if all_logits and words:

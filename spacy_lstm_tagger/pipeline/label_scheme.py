@@ -148,7 +148,7 @@ class LabelScheme:
                 upos = self._tag_values["pos"][columns["pos"]]
             columns["lemma"], lemmas = self.lemmatizer.choose(words, upos, logits.get("lemma"), score_trees)
         elif "lemma" in self.labels:
-            columns["lemma"] = logits["lemma"].argmax(axis=1)
+            columns["lemma"] = numpy.full_like(next(iter(columns.values())), -1)
         return numpy.column_stack([columns[layer] for layer in self.labels]).astype("int64", copy=False), lemmas
 
     def occur_together(self, allowed: Mapping[str, Sequence[str]]) -> bool:

@@ -77,7 +77,7 @@ def predict_labels(
     lemmas = get_attributes(docs, [ORTH])[:, 0] if docs and "lemma" in scheme.labels else None
     for tokens, logits, chosen, of_tokens in scored:
         labels[tokens] = chosen
-        if lemmas is not None:
+        if lemmas is not None and of_tokens is not None:
             lemmas[tokens] = of_tokens
         if calibrations is not None and confidence is not None:
             for head, layer in enumerate(scheme.labels):
@@ -202,9 +202,10 @@ def _keep_attached_words_together(docs: Sequence[Doc], starts: numpy.ndarray) ->
 
 def _begin_docs(docs: Sequence[Doc], starts: numpy.ndarray) -> None:
     """Let each doc and paragraph begin with a sentence, which whitespace at the beginning of a doc is part of."""
+    has_whitespace = (starts < 0).any()
     for first, doc in _starts(docs):
         of_doc = starts[first : first + len(doc)]
-        if (of_doc < 0).any():  # whitespace
+        if has_whitespace and (of_doc < 0).any():
             of_doc[begins_paragraph(doc)] = 1
             n_spaces = next((i for i, token in enumerate(doc) if not token.is_space), 0)
             of_doc[: 1 + n_spaces] = 0

@@ -190,6 +190,17 @@ def test_trees_are_scored_for_unknown_words_alone_and_are_the_same(lemmatizer: L
     assert 0 < sum(n_scored) < sum(len(doc) for doc in docs)
 
 
+def test_lemmas_that_are_not_set_are_not_made(lemmatizer: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+    tagger = lemmatizer.get_pipe("lstm_tagger")
+    text = "Zebras wrote booklets \n DOGS"
+    expected = lemmatizer(text)
+    monkeypatch.setitem(tagger.cfg, "heads", ["tag", "pos", "morph"])
+    monkeypatch.setattr(Lemmatizer, "choose", None)
+    doc = lemmatizer(text)
+    assert [(t.tag_, t.pos_, t.morph) for t in doc] == [(t.tag_, t.pos_, t.morph) for t in expected]
+    assert not any(token.lemma_ for token in doc)
+
+
 def test_words_can_be_given_their_lemmas(lemmatizer: Language, tmp_path: Any) -> None:
     tagger = lemmatizer.get_pipe("lstm_tagger")
     tagger.to_disk(tmp_path)
