@@ -19,7 +19,8 @@ def is_plain_adam(optimizer: Any) -> bool:
 
 def step(optimizer: Optimizer, parameters: Dict[Any, nn.Parameter]) -> None:
     """Change weights by their gradients as thinc's optimizer would, with its settings, and keep moments and averages
-    where it does. Torch takes less time than thinc, and leaves everything on a GPU if it is there.
+    where it does. Averages begin with the weights: thinc's begin with zeros, and are too small for the first steps of
+    a network that was trained before. Torch takes less time than thinc, and leaves everything on a GPU if it is there.
 
     AdamW: Loshchilov & Hutter (2019), https://arxiv.org/abs/1711.05101
 
@@ -27,8 +28,8 @@ def step(optimizer: Optimizer, parameters: Dict[Any, nn.Parameter]) -> None:
     :param parameters: those that have gradients, by the keys under which the optimizer knows them.
     """
     states: Any = (optimizer.mom1, optimizer.mom2, {} if optimizer.averages is None else optimizer.averages)
-    for state in states:
-        state.update({key: torch.zeros_like(p) for key, p in parameters.items() if key not in state})
+    for state, begin in zip(states, (torch.zeros_like, torch.zeros_like, torch.clone)):
+        state.update({key: begin(p.detach()) for key, p in parameters.items() if key not in state})
     mom1, mom2, averages = ([state[key] for key in parameters] for state in states)
     with torch.no_grad():
         step_adamw(

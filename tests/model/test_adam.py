@@ -1,12 +1,15 @@
+import copy
 import sys
 
 import numpy
 import pytest
 import torch
-from thinc.api import SGD, Optimizer, RAdam
+from thinc.api import SGD, Adam, Optimizer, RAdam
 from torch import nn
 
 from spacy_lstm_tagger.model import adam
+
+from ..conftest import SENTENCES, make_examples
 
 SETTINGS = [
     {"L2": 0.0, "use_averages": False},
@@ -36,8 +39,20 @@ def test_steps_are_those_of_thinc(settings, has_kernel, monkeypatch):
     assert ours.nr_update == thincs.nr_update
     for name, values in weights.items():
         numpy.testing.assert_allclose(parameters[name].detach().numpy(), values, atol=1e-4)
-        if settings["use_averages"]:
+        if settings["use_averages"]:  # thinc's begin with zeros, of which little is left
             numpy.testing.assert_allclose(ours.averages[name].numpy(), thincs.averages[name], atol=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", [Adam(0.0, use_averages=True), RAdam(0.0, use_averages=True)])
+def test_averages_begin_with_the_weights(optimizer, trained):
+    nlp = copy.deepcopy(trained)
+    docs = [nlp.make_doc(" ".join(sentence["words"])) for sentence in SENTENCES]
+    expected = nlp.get_pipe("lstm_tagger").model.predict(docs)
+    nlp.update(make_examples(nlp), sgd=optimizer, drop=0.3)
+    with nlp.use_params(optimizer.averages):
+        found = nlp.get_pipe("lstm_tagger").model.predict(docs)
+    for of_doc, of_expected in zip(found, expected):
+        numpy.testing.assert_allclose(of_doc, of_expected, atol=1e-4)
 
 
 @pytest.mark.parametrize(
