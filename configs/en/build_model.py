@@ -54,6 +54,7 @@ MIN_TREE_FREQ = 40
 STUDENT: Dict[str, Any] = {
     "components.lstm_tagger.label_smoothing": 0.03,
     "components.lstm_tagger.min_tree_freq": MIN_TREE_FREQ,
+    "components.lstm_tagger.model.compose_labels": False,
     "components.lstm_tagger.model.embedding_dropout": 0.05,
     "components.lstm_tagger.model.lower_case": 0.04,
     "components.lstm_tagger.model.upper_case": 0.04,
@@ -74,6 +75,8 @@ STUDENTS: Dict[str, Dict[str, Any]] = {
         "steps": 28_000,
         "components.lstm_tagger.heads": ["tag", "pos", "morph"],
         "components.lstm_tagger.model.word_width": 80,
+        "components.lstm_tagger.model.affix_width": 32,
+        "components.lstm_tagger.model.character_width": 200,
         "components.lstm_tagger.model.hidden_width": 160,
         "components.lstm_tagger.model.dropout_samples": 1,
         "components.lstm_tagger.model.vocabulary.min_word_count": 5,
