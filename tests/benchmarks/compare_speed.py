@@ -4,7 +4,8 @@
 
 Beside them runs spaCy's own way, with weights that are not trained, which take the same time: `tagger`,
 `morphologizer`, `trainable_lemmatizer` and `senter` of `init config --optimize efficiency` on one tok2vec, and the
-first two alone. Of a pipeline of spaCy's, what does not tag is left out.
+first two alone. Of a pipeline of spaCy's, what does not tag is left out. Taggers that ship with the package run with all
+heads, and with those for tags alone, as where a pipeline has a lemmatizer and a parser.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from spacy.training import Example
 from spacy.util import load_model_from_config
 from wasabi import msg
 
+from spacy_lstm_tagger.annotation_layers import TAG_LAYERS
 from spacy_lstm_tagger.formats.sentence import has_sentences
 from spacy_lstm_tagger.formats.treebank import create_treebank_v1
 from spacy_lstm_tagger.pipeline.loading import load_pipeline
@@ -44,6 +46,10 @@ def main() -> None:
     pipelines = {name: make_peer(options.lang, components, examples) for name, components in SPACY.items()}
     for model in options.models:
         pipelines[model] = load_pipeline(model) if model in PRETRAINED else spacy.load(model, exclude=NO_TAGGERS)
+        if model in PRETRAINED:
+            pipelines[f"{model}, heads for tags alone"] = spacy.blank(options.lang)
+            settings = {"pretrained": model, "heads": list(TAG_LAYERS)}
+            pipelines[f"{model}, heads for tags alone"].add_pipe("lstm_tagger", config=settings)
     speeds: dict[str, list[float]] = {name: [] for name in pipelines}
     for _ in range(1 + N_TURNS):  # the first is for caches
         for name, nlp in pipelines.items():
