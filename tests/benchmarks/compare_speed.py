@@ -4,8 +4,8 @@
 
 Beside them runs spaCy's own way, with weights that are not trained, which take the same time: `tagger`,
 `morphologizer`, `trainable_lemmatizer` and `senter` of `init config --optimize efficiency` on one tok2vec, and the
-first two alone. Of a pipeline of spaCy's, what does not tag is left out. Taggers that ship with the package run with all
-heads, and with those for tags alone, as where a pipeline has a lemmatizer and a parser.
+first two alone. Of a pipeline of spaCy's, what does not tag is left out. Taggers that ship with the package run with
+all heads, and with those for tags alone, as where a pipeline has a lemmatizer and a parser.
 """
 
 import argparse
