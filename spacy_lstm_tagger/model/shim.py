@@ -60,8 +60,9 @@ class ModuleShim(Shim):
         else:
             for key, parameter in trained.items():
                 weights, gradient = parameter.detach().cpu().numpy(), cast(torch.Tensor, parameter.grad).cpu().numpy()
-                if getattr(optimizer, "averages", None) is not None:
-                    optimizer.averages.setdefault(key, cast(FloatsXd, weights.copy()))
+                averages = getattr(optimizer, "averages", None)
+                if averages is not None:
+                    averages.setdefault(key, weights.copy())  # thinc would begin with zeros
                 optimizer(key, cast(FloatsXd, weights), cast(FloatsXd, gradient))
                 if parameter.is_cuda:
                     parameter.data.copy_(torch.from_numpy(weights))
