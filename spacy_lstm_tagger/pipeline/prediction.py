@@ -24,7 +24,8 @@ class Scored(NamedTuple):
     logits (Dict[str, numpy.ndarray]): Each head's logits, float32, shape (n_tokens, n_labels); those of edit trees only
         where they were asked for.
     labels (numpy.ndarray): The likeliest labels' indices that occur together. int64, shape (n_tokens, n_heads).
-    lemmas (Optional[numpy.ndarray]): The lemmas' hashes, if there is a head for them. uint64, shape (n_tokens,).
+    lemmas (Optional[numpy.ndarray]): The lemmas' hashes, if there is a head for them and they are set. uint64, shape
+        (n_tokens,).
     """
 
     tokens: numpy.ndarray
@@ -36,10 +37,10 @@ class Scored(NamedTuple):
 class Prediction(NamedTuple):
     """The labels predicted for one doc.
 
-    labels (numpy.ndarray): For each token and head the label's index, -1 for whitespace. int64, shape
-        (n_tokens, n_heads).
-    lemmas (Optional[numpy.ndarray]): The lemmas' hashes, those of whitespace itself for whitespace, if there is a head
-        for them. uint64, shape (n_tokens,).
+    labels (numpy.ndarray): For each token and head the label's index, -1 for whitespace, and for edit trees
+        where lemmas are not set. int64, shape (n_tokens, n_heads).
+    lemmas (Optional[numpy.ndarray]): The lemmas' hashes, if there is a head for them; the token's own for whitespace,
+        and for all tokens where lemmas are not set. uint64, shape (n_tokens,).
     confidence (Optional[numpy.ndarray]): The labels' probabilities, if they are stored; NaN where there is none.
         float32, same shape.
     given (Optional[numpy.ndarray]): What the tokens keep, see `find_given`, which the labels were chosen to fit; None
@@ -202,10 +203,9 @@ def _keep_attached_words_together(docs: Sequence[Doc], starts: numpy.ndarray) ->
 
 def _begin_docs(docs: Sequence[Doc], starts: numpy.ndarray) -> None:
     """Let each doc and paragraph begin with a sentence, which whitespace at the beginning of a doc is part of."""
-    has_whitespace = (starts < 0).any()
     for first, doc in _starts(docs):
         of_doc = starts[first : first + len(doc)]
-        if has_whitespace and (of_doc < 0).any():
+        if (of_doc < 0).any():  # whitespace
             of_doc[begins_paragraph(doc)] = 1
             n_spaces = next((i for i, token in enumerate(doc) if not token.is_space), 0)
             of_doc[: 1 + n_spaces] = 0

@@ -47,9 +47,8 @@ def main() -> None:
     for model in options.models:
         pipelines[model] = load_pipeline(model) if model in PRETRAINED else spacy.load(model, exclude=NO_TAGGERS)
         if model in PRETRAINED:
-            pipelines[f"{model}, heads for tags alone"] = spacy.blank(options.lang)
-            settings = {"pretrained": model, "heads": list(TAG_LAYERS)}
-            pipelines[f"{model}, heads for tags alone"].add_pipe("lstm_tagger", config=settings)
+            tags_alone = pipelines[f"{model}, heads for tags alone"] = spacy.blank(options.lang)
+            tags_alone.add_pipe("lstm_tagger", config={"pretrained": model, "heads": list(TAG_LAYERS)})
     speeds: dict[str, list[float]] = {name: [] for name in pipelines}
     for _ in range(1 + N_TURNS):  # the first is for caches
         for name, nlp in pipelines.items():
