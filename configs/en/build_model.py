@@ -49,7 +49,7 @@ COPIES = 8
 # Sentences are joined in documents of so many words, from which a student learns where sentences begin.
 DOCUMENTS = 100
 # Of all copies of the treebank: trees of one or two words are left out.
-MIN_TREE_FREQ = 40
+MIN_TREE_FREQ = 24
 
 STUDENT: Dict[str, Any] = {
     "components.lstm_tagger.label_smoothing": 0.03,
@@ -59,7 +59,7 @@ STUDENT: Dict[str, Any] = {
     "components.lstm_tagger.model.lower_case": 0.04,
     "components.lstm_tagger.model.upper_case": 0.04,
     "components.lstm_tagger.model.title_case": 0.04,
-    "components.lstm_tagger.model.vocabulary.min_count": 30,
+    "components.lstm_tagger.model.vocabulary.min_count": 15,
     "training.dropout": 0.15,
     "training.eval_frequency": 1000,
     # Whole multiword tokens, mostly misspelt ones, would have tags such as PRP_VBZ.
@@ -79,14 +79,14 @@ STUDENTS: Dict[str, Dict[str, Any]] = {
         "components.lstm_tagger.model.character_width": 200,
         "components.lstm_tagger.model.hidden_width": 160,
         "components.lstm_tagger.model.dropout_samples": 1,
-        "components.lstm_tagger.model.vocabulary.min_word_count": 5,
+        "components.lstm_tagger.model.vocabulary.min_word_count": 3,
         "training.optimizer.learn_rate.initial_rate": 0.006,
     },
     "en_fast": {
         "config": "fast",
         "steps": 24_000,
         "components.lstm_tagger.model.word_width": 48,
-        "components.lstm_tagger.model.vocabulary.min_word_count": 11,
+        "components.lstm_tagger.model.vocabulary.min_word_count": 6,
         "training.dropout": 0.1,
     },
 }

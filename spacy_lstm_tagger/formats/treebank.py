@@ -24,7 +24,7 @@ from .conllu import read_conllu
 from .multiword_tokens import merge_as_tokenized, merge_multiword_tokens
 from .parquet import read_parquet
 from .raw_text import make_raw_example
-from .sentence import BEGINS_PARAGRAPH, decode, has_sentences, lines, to_doc
+from .sentence import BEGINS_PARAGRAPH, READ_AGAIN, decode, has_sentences, lines, to_doc
 from .treebank_directory import find_parts, lacks_part, list_parts
 from .word_tag_pairs import is_pair, read_json, read_jsonl, read_text, read_tsv
 
@@ -94,16 +94,16 @@ def create_treebank_v1(
         sentences = itertools.islice(read_docs(path, nlp.vocab, format, ambiguous, weights), limit or None)
         for group in _group(sentences, documents):
             for doc in group:
-                docs: Iterable[Doc] = _vary(doc, nlp, multiword, gold_preproc)
-                if gold_preproc or 0 < max_length <= len(doc):
-                    docs = itertools.chain.from_iterable(map(_split, docs))
-                for eg in _keep_tokens(nlp, docs) if gold_preproc else corpus.make_examples(nlp, docs):
-                    yield from corpus.augmenter(nlp, eg)
+                for n_read, varied in enumerate(_vary(doc, nlp, multiword, gold_preproc)):
+                    docs = _split(varied) if gold_preproc or 0 < max_length <= len(doc) else [varied]
+                    kept = _keep_tokens(nlp, docs, n_read > 0)
+                    for eg in kept if gold_preproc else corpus.make_examples(nlp, docs):
+                        yield from corpus.augmenter(nlp, eg)
             document = join(group) if len(group) > 1 else group[0]
             if raw_text:
                 yield make_raw_example(document, nlp)
             elif documents and has_sentences(document):
-                for eg in _keep_tokens(nlp, _vary(document, nlp, multiword, False)):
+                for eg in _keep_tokens(nlp, _vary(document, nlp, multiword, False), read_again=True):
                     yield from corpus.augmenter(nlp, eg)
 
     return read
@@ -136,10 +136,11 @@ def _split(doc: Doc) -> List[Doc]:
     return [cut_out(sentence) for sentence in sentences] if len(sentences) > 1 else [doc]
 
 
-def _keep_tokens(nlp: Language, docs: Iterable[Doc]) -> Iterator[Example]:
+def _keep_tokens(nlp: Language, docs: Iterable[Doc], read_again: bool) -> Iterator[Example]:
     for doc in filter(len, docs):
         words, spaces = [token.text for token in doc], [bool(token.whitespace_) for token in doc]
-        yield Example(Doc(nlp.vocab, words, spaces), doc)
+        predicted = Doc(nlp.vocab, words, spaces, user_data={READ_AGAIN: True} if read_again else None)
+        yield Example(predicted, doc)
 
 
 def read_docs(

@@ -1,15 +1,17 @@
 """What the training data has: its words, and the labels of each layer."""
 
 from collections import Counter
-from typing import Iterable, NamedTuple, Optional, Tuple
+from typing import Hashable, Iterable, Mapping, NamedTuple, Optional, Tuple, TypeVar
 
 from spacy.training import Example
 
 from ..annotation_layers import SENTENCE_STARTS, Annotation
-from ..formats.sentence import has_sentences
+from ..formats.sentence import READ_AGAIN, has_sentences
 from .gold_labels import collect_annotations, collect_labels
 from .label_scheme import Labels
 from .lemmas import KnownLemmas, collect_known_lemmas, collect_trees
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 class TrainingData(NamedTuple):
@@ -55,19 +57,31 @@ NO_DATA = TrainingData(Counter(), Counter(), Counter(), Counter(), False)
 
 
 def read_training_data(examples: Iterable[Example], with_tagged: bool = False) -> TrainingData:
-    """Read all examples.
+    """Read all examples. What is read again, in documents or with multiword tokens whole, adds no more to the counts.
 
     examples (Iterable[Example]): The examples.
     with_tagged (bool): Whether `tagged` is wanted too.
     RETURNS (TrainingData): What they have.
     """
-    data = TrainingData(Counter(), Counter(), Counter(), Counter(), False)
+    first, again = (TrainingData(Counter(), Counter(), Counter(), Counter(), False) for _ in range(2))
+    found_sentences = False
     for eg in examples:
+        data = again if READ_AGAIN in eg.predicted.user_data else first
         data.annotations.update(collect_annotations([eg.reference]))
         data.words.update(token.text for token in eg.predicted if not token.is_space)
         data.lemmas.update((token.text, token.pos_, token.lemma_) for token in eg.reference if token.lemma)
         if with_tagged:
             data.tagged.update((token.text, token.tag_, token.pos_) for token in eg.reference if not token.is_space)
-        if not data.has_sentences and has_sentences(eg.reference):
-            data = data._replace(has_sentences=True)
-    return data
+        found_sentences = found_sentences or has_sentences(eg.reference)
+    return TrainingData(
+        _with_missing(first.annotations, again.annotations),
+        _with_missing(first.words, again.words),
+        _with_missing(first.lemmas, again.lemmas),
+        _with_missing(first.tagged, again.tagged),
+        found_sentences,
+    )
+
+
+def _with_missing(counts: "Counter[Key]", others: Mapping[Key, int]) -> "Counter[Key]":
+    """The counts, and those of others that they lack."""
+    return Counter({**others, **counts})

@@ -1,10 +1,15 @@
-"""What training does with data that does not have what the tagger has."""
+"""What training data has, and what training does where that is not what the tagger has."""
 
+from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
 import spacy
 from spacy.language import Language
+
+from spacy_lstm_tagger.annotation_layers import NO_FEATS
+from spacy_lstm_tagger.formats.treebank import create_treebank_v1
+from spacy_lstm_tagger.pipeline.training_data import read_training_data
 
 from ..conftest import SENTENCES, SMALL_MODEL, make_examples, make_pipeline
 
@@ -79,3 +84,24 @@ def test_layer_that_another_component_learns_keeps_its_weight() -> None:
         lambda: make_examples(nlp, without("tags", "")), nlp=nlp
     )
     assert nlp.config["training"]["score_weights"]["tag_acc"] > 0
+
+
+@pytest.mark.parametrize("documents", [0, 100])
+@pytest.mark.parametrize("multiword", ["split", "both"])
+def test_words_that_are_read_again_count_once(multiword: str, documents: int, tmp_path: Path) -> None:
+    path = tmp_path / "train.conllu"
+    rows = ["1-2\tdu" + "\t_" * 8, "1\tde\tde\tADP" + "\t_" * 6, "2\tle\tle\tDET" + "\t_" * 6]
+    path.write_text("\n".join([*rows, "3\tchat\tchat\tNOUN" + "\t_" * 6, "", ""]) * 5)
+    nlp = spacy.blank("fr")
+    read = create_treebank_v1(path, multiword=multiword, documents=documents, gold_preproc=True)
+    assert len(list(read(nlp))) == 5 * (1 + (multiword == "both")) + (documents > 0)
+    data = read_training_data(read(nlp), with_tagged=True)
+    assert data.has_sentences == (documents > 0)
+    assert ("du" in data.words) == (multiword == "both")
+    assert {word: count for word, count in data.words.items() if word != "du"} == {"de": 5, "le": 5, "chat": 5}
+    for counts, key in (
+        (data.annotations, ("", "NOUN", NO_FEATS)),
+        (data.lemmas, ("chat", "NOUN", "chat")),
+        (data.tagged, ("chat", "", "NOUN")),
+    ):
+        assert counts[key] == 5
