@@ -96,8 +96,8 @@ def create_treebank_v1(
             for doc in group:
                 for n_read, varied in enumerate(_vary(doc, nlp, multiword, gold_preproc)):
                     docs = _split(varied) if gold_preproc or 0 < max_length <= len(doc) else [varied]
-                    kept = _keep_tokens(nlp, docs, n_read > 0)
-                    for eg in kept if gold_preproc else corpus.make_examples(nlp, docs):
+                    examples = _keep_tokens(nlp, docs, n_read > 0) if gold_preproc else corpus.make_examples(nlp, docs)
+                    for eg in examples:
                         yield from corpus.augmenter(nlp, eg)
             document = join(group) if len(group) > 1 else group[0]
             if raw_text:
