@@ -18,7 +18,11 @@ from .features import TaggerModel, get_settings
 from .shared_encoder import initialize_shared_encoder
 from .shim import get_network, get_shim
 from .stored_weights import unpack
+from .tagging_pass import LATE
 from .vocabulary import UNKNOWN_CHARACTER, Vocabulary
+
+# By how much the logit of a new edit tree is lower than the mean of the others.
+LESS_FOR_TREES = 3.0
 
 
 def create_network(
@@ -62,7 +66,8 @@ def grow_network(model: TaggerModel, n_labels: Mapping[str, int]) -> None:
     """Give the model a network with more heads and labels, and with rows for a vocabulary that has grown.
 
     What it had, it computes as before. A new word, affix or character has the embedding of an unknown one. The logit of
-    a new label is the mean of those of its head's other labels, so that it is not the likeliest until it is learned.
+    a new label is the mean of those of its head's other labels, so that it is not the likeliest until it is learned;
+    that of a new edit tree is lower, since not all of the likelier ones can be applied to a word.
 
     model (Model[List[Doc], List[numpy.ndarray]]): The model.
     n_labels (Mapping[str, int]): Number of labels of each head; those that there were come first.
@@ -75,6 +80,8 @@ def grow_network(model: TaggerModel, n_labels: Mapping[str, int]) -> None:
         added = weights[name][len(tensor) :]
         if ".heads." in name:
             added[:] = tensor.mean(dim=0)
+            if name.endswith(f".heads.{LATE}.bias"):
+                added -= LESS_FOR_TREES
         elif name.startswith("encoder.characters."):
             added[:] = tensor[UNKNOWN_CHARACTER]
         elif len(added):

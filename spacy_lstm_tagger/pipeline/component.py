@@ -357,7 +357,7 @@ class LSTMTaggerPipe(TrainablePipe):
         elif self.cfg["pretrained"] is not None:
             self._restore_pretrained(self.cfg["pretrained"])
         data = read_training_data(get_examples(), with_tagged=bool(self.cfg["lexicon_min_count"]))
-        found = data.collect_labels(self.cfg["neg_prefix"], self.cfg["min_tree_freq"])
+        found = data.collect_labels(self.cfg["neg_prefix"], self.cfg["min_tree_freq"], self.label_data)
         if labels is None:
             labels = found
         elif not isinstance(labels, Mapping):
@@ -380,7 +380,7 @@ class LSTMTaggerPipe(TrainablePipe):
         examples (Iterable[Example]): The examples, from which the new heads can then be learned.
         """
         data = read_training_data(examples)
-        labels = data.collect_labels(self.cfg["neg_prefix"], self.cfg["min_tree_freq"])
+        labels = data.collect_labels(self.cfg["neg_prefix"], self.cfg["min_tree_freq"], self.label_data)
         data.words.clear()
         self._grow(data, {layer: names for layer, names in labels.items() if layer not in self.label_scheme.layers})
 

@@ -16,11 +16,21 @@ def find_numbers(keys: numpy.ndarray, numbers: numpy.ndarray, wanted: numpy.ndar
     """
     found = numpy.empty(len(wanted), dtype="int64")
     found[:] = default
-    if len(keys):
-        places = numpy.minimum(numpy.searchsorted(keys, wanted), len(keys) - 1)
-        is_there = keys[places] == wanted
-        found[is_there] = numbers[places[is_there]]
+    is_there = is_in(keys, wanted)
+    found[is_there] = numbers[numpy.searchsorted(keys, wanted[is_there])]
     return found
+
+
+def is_in(keys: numpy.ndarray, wanted: numpy.ndarray) -> numpy.ndarray:
+    """Look words up.
+
+    keys (numpy.ndarray): The sorted hashes. uint64, shape (n_words,).
+    wanted (numpy.ndarray): The hashes of some words. uint64, shape (n_wanted,).
+    RETURNS (numpy.ndarray): Whether they are there. bool, shape (n_wanted,).
+    """
+    if not len(keys):
+        return numpy.zeros(len(wanted), dtype=bool)
+    return keys[numpy.minimum(numpy.searchsorted(keys, wanted), len(keys) - 1)] == wanted
 
 
 def is_hash_table(keys: numpy.ndarray, numbers: numpy.ndarray, n_numbers: int) -> bool:

@@ -1,15 +1,29 @@
 """Lemmas as labels: edit trees, each of which makes the lemmas of many words.
 
 Edit trees: Chrupała (2008), http://doras.dcu.ie/550/, as spaCy's `trainable_lemmatizer` has them. A lemma without
-capitals is made of the word in lower case, so that a word has the same tree at the beginning of a sentence. A tree
-that cannot be applied to a word as it is written, such as one for "isn't" to a word with a typographic apostrophe, is
-applied to its normal spelling.
+capitals, or with an initial one alone, is made of the word in lower case, so that a word has the same tree at the
+beginning of a sentence, in a heading, and where no capitals are written. A tree that cannot be applied to a word as it
+is written, such as one for "isn't" to a word with a typographic apostrophe, is applied to its normal spelling.
 """
 
 import json
 from collections import Counter
 from functools import lru_cache
-from typing import Any, Callable, Collection, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import (
+    Any,
+    Callable,
+    Collection,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    Union,
+)
 
 import numpy
 import srsly
@@ -20,13 +34,19 @@ from spacy.tokens import Doc
 
 from ..annotation_layers import UPOS_IDS
 from ..model.normalization import normalize
-from .hash_tables import find_numbers, is_hash_table
+from .hash_tables import find_numbers, is_hash_table, is_in
 from .token_attributes import get_attributes
 
+# The letters' case of a lemma, see `find_tree`.
+Case = Union[bool, str]
+TITLE = "title"
 # What spaCy's edit trees have in the place of a part that is empty.
 NOTHING = 2**32 - 1
 # The logit of a tree that cannot be applied.
 INAPPLICABLE = -1e4
+# What a known lemma adds to the logit of a tree, and how many of a word's trees it can be of.
+BONUS = 3.0
+MOST_CANDIDATES = 6
 # The most trees of words that are known.
 MOST_TREES = 2**16
 NONE = numpy.zeros(0, dtype="uint64")
@@ -35,18 +55,41 @@ MOST_KEPT = 2**17
 
 
 @lru_cache(2**16)
-def find_tree(form: str, lemma: str) -> str:
+def find_tree(form: str, lemma: str, with_titles: bool = True) -> str:
     """Find the edit tree that makes a lemma of a word.
 
     form (str): The word.
     lemma (str): Its lemma.
-    RETURNS (str): The tree, a label: a JSON list of whether it is for the word in lower case, and its root. A node is
-        [prefix length, suffix length, tree of the prefix, tree of the suffix] or [original, replacement].
+    with_titles (bool): Whether the case can be "title".
+    RETURNS (str): The tree, a label: a JSON list of the letters' case and the root. The case is true if the tree makes
+        the lemma of the word in lower case, "title" if that then gets an initial capital, and false if it makes it of
+        the word as it is. A node is [prefix length, suffix length, tree of the prefix, tree of the suffix] or
+        [original, replacement].
     """
     trees = EditTrees(strings := StringStore())
-    is_lower = lemma == lemma.lower()
-    root = trees.add(form.lower() if is_lower else form, lemma)
-    return json.dumps([is_lower, _nest(trees, strings, root)], ensure_ascii=False, separators=(",", ":"))
+    in_lower_case = to_lower(lemma)
+    case: Case = lemma == in_lower_case
+    if with_titles and not case and _with_initial_capital(in_lower_case, form) == lemma:
+        case = TITLE
+    root = trees.add(to_lower(form), in_lower_case) if case else trees.add(form, lemma)
+    return json.dumps([case, _nest(trees, strings, root)], ensure_ascii=False, separators=(",", ":"))
+
+
+def makes_titles(trees: Collection[str]) -> bool:
+    """RETURNS (bool): Whether further trees can have the case "title": in taggers that were trained before there was
+    that, the same lemmas have other trees."""
+    return not trees or any(tree.startswith(f'["{TITLE}"') for tree in trees)
+
+
+def to_lower(text: str) -> str:
+    """RETURNS (str): A word in lower case; unlike with `str.lower`, İ is one letter there too."""
+    return text.lower().replace("i\u0307", "i")
+
+
+def _with_initial_capital(lemma: str, form: str) -> str:
+    """A lemma in lower case with its first letter as a word has it, if that is a capital: Turkish has two for "i"."""
+    is_same = form[:1].isupper() and to_lower(form[:1]) == lemma[:1]
+    return (form[:1] if is_same else lemma[:1].title()) + lemma[1:]
 
 
 @lru_cache(2**12)
@@ -63,62 +106,71 @@ def apply_tree(tree: str, form: str) -> Optional[str]:
     return strings[lemma] if lemma else None
 
 
-def collect_trees(lemmas: Mapping[Tuple[str, str, str], int], min_tree_freq: int) -> List[str]:
+def collect_trees(
+    lemmas: Mapping[Tuple[str, str, str], int], min_tree_freq: int, with_titles: bool = True
+) -> List[str]:
     """Find the edit trees of training data.
 
     lemmas (Mapping[Tuple[str, str, str], int]): How often each word occurs with each UPOS tag and lemma.
     min_tree_freq (int): How often a tree must occur.
+    with_titles (bool): As for `find_tree`.
     RETURNS (List[str]): The trees, sorted.
     """
     counts: Counter[str] = Counter()
     for (form, _, lemma), count in lemmas.items():
-        counts[find_tree(form, lemma)] += count
+        counts[find_tree(form, lemma, with_titles)] += count
     return sorted(tree for tree, count in counts.items() if count >= min_tree_freq)
 
 
 class KnownLemmas(NamedTuple):
-    """Words that always have the same edit tree in the training data, as far as their UPOS tag is the same.
+    """The lemmas of the training data, and the words that always have the same edit tree there, as far as their UPOS
+    tag is the same.
 
     keys (numpy.ndarray): The words with their tags, see `make_keys`; sorted. uint64, shape (n_words,).
     trees (List[str]): The distinct trees.
     numbers (numpy.ndarray): Each word's tree, as its index in `trees`. uint16, shape (n_words,).
+    lemmas (numpy.ndarray): The lemmas with their UPOS tags, see `make_keys`; sorted. uint64, shape (n_lemmas,).
     """
 
     keys: numpy.ndarray
     trees: List[str]
     numbers: numpy.ndarray
+    lemmas: numpy.ndarray = NONE
 
     @classmethod
-    def of(cls, tree_by_key: Mapping[int, str]) -> "KnownLemmas":
-        """RETURNS (KnownLemmas): Words of which the key and the tree are given."""
+    def of(cls, tree_by_key: Mapping[int, str], lemmas: Iterable[Tuple[str, str]] = ()) -> "KnownLemmas":
+        """RETURNS (KnownLemmas): Words of which the key and the tree are given, and lemmas with their UPOS tags."""
         trees = sorted(set(tree_by_key.values()))[:MOST_TREES]
         number = {tree: i for i, tree in enumerate(trees)}
         known = sorted((key, number[tree]) for key, tree in tree_by_key.items() if tree in number)
         keys, numbers = zip(*known) if known else ((), ())
-        return cls(numpy.array(keys, dtype="uint64"), trees, numpy.array(numbers, dtype="uint16"))
+        of_lemmas = numpy.array(sorted(set(_make_keys(set(lemmas)))), dtype="uint64")
+        return cls(numpy.array(keys, dtype="uint64"), trees, numpy.array(numbers, dtype="uint16"), of_lemmas)
 
     def with_lemmas(self, lemmas: Mapping[Tuple[str, str], str]) -> "KnownLemmas":
         """RETURNS (KnownLemmas): These words and others, of which the lemmas are given by word and UPOS tag."""
         tree_by_key = dict(zip(self.keys.tolist(), (self.trees[number] for number in self.numbers)))
         given = {(form.lower(), upos): find_tree(form, lemma) for (form, upos), lemma in lemmas.items()}
-        return self.of({**tree_by_key, **dict(zip(_make_keys(given), given.values()))})
+        known = self.of({**tree_by_key, **dict(zip(_make_keys(given), given.values()))})
+        return known._replace(lemmas=self.lemmas)
 
     def grow(self, lemmas: Mapping[Tuple[str, str, str], int], with_upos: bool) -> "KnownLemmas":
         """RETURNS (KnownLemmas): These words and those of further training data, without those that have different
         trees. The arguments are those of `collect_known_lemmas`."""
         tree_by_key = dict(zip(self.keys.tolist(), (self.trees[number] for number in self.numbers)))
-        for key, trees in _find_all_trees(lemmas, with_upos).items():
+        for key, trees in _find_all_trees(lemmas, with_upos, makes_titles(self.trees)).items():
             first, *others = trees
             if not others and tree_by_key.get(key, first) == first:
                 tree_by_key[key] = first
             else:
                 tree_by_key.pop(key, None)
-        return self.of(tree_by_key)
+        known = self.of(tree_by_key, _find_lemmas(lemmas, with_upos))
+        return known._replace(lemmas=numpy.union1d(self.lemmas, known.lemmas))
 
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): The words and trees."""
-        data = {"keys": self.keys.tobytes(), "trees": self.trees, "numbers": self.numbers.tobytes()}
-        return bytes(srsly.msgpack_dumps(data))
+        arrays = {name: getattr(self, name).tobytes() for name in ("keys", "numbers", "lemmas")}
+        return bytes(srsly.msgpack_dumps({**arrays, "trees": self.trees}))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "KnownLemmas":
@@ -126,20 +178,22 @@ class KnownLemmas(NamedTuple):
         parts = srsly.msgpack_loads(data)
         keys = numpy.frombuffer(parts["keys"], dtype="uint64")
         numbers = numpy.frombuffer(parts["numbers"], dtype="uint16")
-        known = cls(keys, list(parts["trees"]), numbers)
-        if not is_hash_table(keys, numbers, len(known.trees)):
+        # Taggers that were saved before have none.
+        lemmas = numpy.frombuffer(parts.get("lemmas", b""), dtype="uint64")
+        known = cls(keys, list(parts["trees"]), numbers, lemmas)
+        if not (is_hash_table(keys, numbers, len(known.trees)) and (lemmas[1:] > lemmas[:-1]).all()):
             raise ValueError("words and trees do not belong together")
         return known
 
 
-def make_keys(lower: numpy.ndarray, upos: numpy.ndarray) -> numpy.ndarray:
+def make_keys(words: numpy.ndarray, upos: numpy.ndarray) -> numpy.ndarray:
     """Make one number of each word and its tag.
 
-    lower (numpy.ndarray): The hashes of the words in lower case. uint64, shape (n_words,).
+    words (numpy.ndarray): The hashes of words in lower case, or of lemmas. uint64, shape (n_words,).
     upos (numpy.ndarray): spaCy's numbers of their UPOS tags, 0 where there is none. uint64, same shape.
     RETURNS (numpy.ndarray): uint64, same shape.
     """
-    return lower ^ (upos * numpy.uint64(0x9E3779B97F4A7C15))
+    return words ^ (upos * numpy.uint64(0x9E3779B97F4A7C15))
 
 
 def collect_known_lemmas(lemmas: Mapping[Tuple[str, str, str], int], with_upos: bool) -> KnownLemmas:
@@ -149,23 +203,28 @@ def collect_known_lemmas(lemmas: Mapping[Tuple[str, str, str], int], with_upos: 
     with_upos (bool): Whether words with different tags are different words.
     RETURNS (KnownLemmas): The words.
     """
-    found = _find_all_trees(lemmas, with_upos)
-    return KnownLemmas.of({key: trees.pop() for key, trees in found.items() if len(trees) == 1})
+    found = _find_all_trees(lemmas, with_upos, with_titles=True)
+    known = {key: trees.pop() for key, trees in found.items() if len(trees) == 1}
+    return KnownLemmas.of(known, _find_lemmas(lemmas, with_upos))
 
 
-def _find_all_trees(lemmas: Mapping[Tuple[str, str, str], int], with_upos: bool) -> Dict[int, Set[str]]:
+def _find_lemmas(lemmas: Iterable[Tuple[str, str, str]], with_upos: bool) -> Set[Tuple[str, str]]:
+    return {(lemma, upos if with_upos else "") for _, upos, lemma in lemmas}
+
+
+def _find_all_trees(lemmas: Iterable[Tuple[str, str, str]], with_upos: bool, with_titles: bool) -> Dict[int, Set[str]]:
     """All trees that each word has, by the word's key."""
     found: Dict[Tuple[str, str], Set[str]] = {}
     for form, upos, lemma in lemmas:
-        found.setdefault((form.lower(), upos if with_upos else ""), set()).add(find_tree(form, lemma))
+        found.setdefault((form.lower(), upos if with_upos else ""), set()).add(find_tree(form, lemma, with_titles))
     return dict(zip(_make_keys(found), found.values()))
 
 
 def _make_keys(words: Collection[Tuple[str, str]]) -> List[int]:
-    """The keys of words, which are given in lower case with their UPOS tags."""
-    lower = numpy.array([get_string_id(form) for form, _ in words], dtype="uint64")
+    """The keys of words in lower case, or of lemmas, which are given with their UPOS tags."""
+    hashes = numpy.array([get_string_id(word) for word, _ in words], dtype="uint64")
     upos = numpy.array([UPOS_IDS[name] for _, name in words], dtype="uint64")
-    return make_keys(lower, upos).tolist()
+    return make_keys(hashes, upos).tolist()
 
 
 class Words(NamedTuple):
@@ -208,11 +267,12 @@ class Lemmatizer:
         numbers = {label: i for i, label in enumerate(labels)}
         self._n_labels = len(numbers)
         self._known_keys, self._known_labels = NONE, numpy.zeros(0, dtype="int64")
+        self._known_lemmas = NONE if known is None else known.lemmas
         if known is not None and len(known.keys):
             by_tree = [numbers.setdefault(tree, len(numbers)) for tree in known.trees]
             self._known_keys, self._known_labels = known.keys, numpy.array(by_tree)[known.numbers]
         trees = map(_read_tree, numbers)
-        self._roots = [(is_lower, _flatten(root, strings, nodes)) for is_lower, root in trees]
+        self._roots = [(case, _flatten(root, strings, nodes)) for case, root in trees]
         self._trees.from_json(nodes)
         self._lemmas: Dict[Tuple[int, int], Optional[str]] = {}
 
@@ -224,11 +284,13 @@ class Lemmatizer:
         score: Optional[Callable[[numpy.ndarray], numpy.ndarray]] = None,
     ) -> Tuple[numpy.ndarray, numpy.ndarray]:
         """Find each word's tree, that of a word that is known, or the likeliest one that can be applied, and its lemma.
+        A tree that makes a known lemma is the likelier for it.
 
         words (Words): The words. Their strings get the lemmas.
         upos (numpy.ndarray): spaCy's numbers of their UPOS tags, 0 where there is none. uint64, shape (n_tokens,).
         logits (Optional[numpy.ndarray]): float32, shape (n_tokens, n_labels); changed in place: trees that cannot be
-            applied and are likelier get the logit `INAPPLICABLE`, and the tree of a word that is known the highest.
+            applied and are likelier get the logit `INAPPLICABLE`, that of a known lemma `BONUS` more if it is chosen
+            for that, and the tree of a word that is known the highest.
         score (Optional[Callable[[numpy.ndarray], numpy.ndarray]]): Gives the logits of some words, if `logits` is None:
             of the words that are not known.
         RETURNS (Tuple[numpy.ndarray, numpy.ndarray]): The trees' numbers, -1 where no tree can be applied, int64, and
@@ -242,7 +304,7 @@ class Lemmatizer:
         (others,) = (lemmas == 0).nonzero()
         if len(others):
             of_others = score(others) if logits is None and score is not None else logits[others]  # type: ignore[index]
-            labels[others], lemmas[others] = self._choose_likeliest(words.take(others), of_others)
+            labels[others], lemmas[others] = self._choose_likeliest(words.take(others), upos[others], of_others)
             if logits is not None:
                 logits[others] = of_others
         if logits is not None:
@@ -256,7 +318,9 @@ class Lemmatizer:
         """The trees of the words that are known, -1 for others. Shape (n_tokens,)."""
         return find_numbers(self._known_keys, self._known_labels, make_keys(words.lower, upos), -1)
 
-    def _choose_likeliest(self, words: Words, logits: numpy.ndarray) -> Tuple[numpy.ndarray, numpy.ndarray]:
+    def _choose_likeliest(
+        self, words: Words, upos: numpy.ndarray, logits: numpy.ndarray
+    ) -> Tuple[numpy.ndarray, numpy.ndarray]:
         labels = logits.argmax(axis=1)
         lemmas = self.apply(words, labels)
         (rows,) = (lemmas == 0).nonzero()
@@ -266,7 +330,35 @@ class Lemmatizer:
             labels[rows[logits[rows, labels[rows]] == INAPPLICABLE]] = -1
             lemmas[rows] = self.apply(words.take(rows), labels[rows])
             rows = rows[lemmas[rows] == 0]
+        if len(self._known_lemmas):
+            self._prefer_known_lemmas(words, upos, logits, labels, lemmas)
         return labels, lemmas
+
+    def _prefer_known_lemmas(
+        self,
+        words: Words,
+        upos: numpy.ndarray,
+        logits: numpy.ndarray,
+        labels: numpy.ndarray,
+        lemmas: numpy.ndarray,
+    ) -> None:
+        """Give words whose lemma is not known the likeliest tree that makes a known one, if it is not much less likely
+        than theirs. All arrays but the tags are changed in place."""
+        (rows,) = (~is_in(self._known_lemmas, make_keys(lemmas, upos))).nonzero()
+        of_rows = logits[rows]
+        places, candidates = (of_rows > of_rows.max(axis=1, keepdims=True) - BONUS).nonzero()
+        order = numpy.lexsort((-of_rows[places, candidates], places))
+        places, candidates = places[order], candidates[order]
+        # Each word's first candidate is the tree that it has.
+        rank = numpy.arange(len(places)) - numpy.searchsorted(places, places)
+        is_next = (rank > 0) & (rank < MOST_CANDIDATES)
+        places, candidates = places[is_next], candidates[is_next]
+        made = self.apply(words.take(rows[places]), candidates)
+        is_known = (made != 0) & is_in(self._known_lemmas, make_keys(made, upos[rows[places]]))
+        places, first = numpy.unique(places[is_known], return_index=True)
+        changed = rows[places]
+        labels[changed], lemmas[changed] = candidates[is_known][first], made[is_known][first]
+        logits[changed, labels[changed]] += BONUS
 
     def apply(self, words: Words, labels: numpy.ndarray) -> numpy.ndarray:
         """Make the lemmas of words.
@@ -293,11 +385,11 @@ class Lemmatizer:
     def _make_lemma(self, form: str, label: int) -> Optional[str]:
         if label < 0:
             return form
-        is_lower, root = self._roots[label]
+        case, root = self._roots[label]
         for spelling in (form, normalize(form)):
-            lemma: Optional[str] = self._trees.apply(root, spelling.lower() if is_lower else spelling)
+            lemma: Optional[str] = self._trees.apply(root, to_lower(spelling) if case else spelling)
             if lemma is not None:
-                return lemma
+                return _with_initial_capital(lemma, spelling) if case == TITLE else lemma
         return None
 
 
@@ -312,7 +404,7 @@ def _nest(trees: EditTrees, strings: StringStore, number: int) -> Any:
     return [node["prefix_len"], node["suffix_len"], *below]
 
 
-def _read_tree(label: str) -> Tuple[bool, Any]:
+def _read_tree(label: str) -> Tuple[Case, Any]:
     """Read a label. Raises a ValueError if it is not a tree."""
 
     def is_tree(node: Any) -> bool:
@@ -323,9 +415,9 @@ def _read_tree(label: str) -> Tuple[bool, Any]:
         return all(type(n) is int and 0 <= n < NOTHING for n in node[:2]) and all(map(is_tree, node[2:]))
 
     try:
-        is_lower, root = json.loads(label)
-        if isinstance(is_lower, bool) and root is not None and is_tree(root):
-            return is_lower, root
+        case, root = json.loads(label)
+        if (isinstance(case, bool) or case == TITLE) and root is not None and is_tree(root):
+            return case, root
     except (ValueError, TypeError, RecursionError):
         pass
     raise ValueError(f"{label!r:.80} is not an edit tree")

@@ -12,7 +12,7 @@ from ..formats.sentence import has_sentences
 from ..sentence_weights import find_weights
 from ..soft_labels import NO_LABEL, find_soft_labels, normalize
 from .label_scheme import label_values
-from .lemmas import find_tree
+from .lemmas import find_tree, makes_titles
 from .token_attributes import get_attributes
 
 # The target of a token whose label is not known.
@@ -114,9 +114,10 @@ def _find_trees(examples: Sequence[Example], lemmas: numpy.ndarray, labels: Sequ
     strings = examples[0].reference.vocab.strings
     index = {label: i for i, label in enumerate(labels)}
     orths = get_attributes([eg.predicted for eg in examples], [ORTH])[:, 0]
+    with_titles = makes_titles(labels)
     found = numpy.full(len(orths), MISSING)
     for i in lemmas.nonzero()[0]:
-        found[i] = index.get(find_tree(strings[orths[i]], strings[lemmas[i]]), MISSING)
+        found[i] = index.get(find_tree(strings[orths[i]], strings[lemmas[i]], with_titles), MISSING)
     return found
 
 

@@ -9,7 +9,7 @@ from ..annotation_layers import SENTENCE_STARTS, Annotation
 from ..formats.sentence import READ_AGAIN, has_sentences
 from .gold_labels import collect_annotations, collect_labels
 from .label_scheme import Labels
-from .lemmas import KnownLemmas, collect_known_lemmas, collect_trees
+from .lemmas import KnownLemmas, collect_known_lemmas, collect_trees, makes_titles
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -30,15 +30,16 @@ class TrainingData(NamedTuple):
     tagged: "Counter[Tuple[str, str, str]]"
     has_sentences: bool
 
-    def collect_labels(self, neg_prefix: str, min_tree_freq: int) -> Labels:
+    def collect_labels(self, neg_prefix: str, min_tree_freq: int, known: Labels) -> Labels:
         """Find the labels of each layer that is annotated.
 
         neg_prefix (str): The beginning of labels that a token does not have; they are left out.
         min_tree_freq (int): How often an edit tree must occur.
+        known (Dict[str, List[str]]): The labels that the tagger has.
         RETURNS (Dict[str, List[str]]): The labels of each layer that has any.
         """
         labels = collect_labels(self.annotations, neg_prefix)
-        if trees := collect_trees(self.lemmas, min_tree_freq):
+        if trees := collect_trees(self.lemmas, min_tree_freq, makes_titles(known.get("lemma", ()))):
             labels["lemma"] = trees
         if self.has_sentences:
             labels["sents"] = list(SENTENCE_STARTS)

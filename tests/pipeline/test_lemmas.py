@@ -27,6 +27,7 @@ from spacy_lstm_tagger.pipeline.lemmas import (
     collect_known_lemmas,
     collect_trees,
     find_tree,
+    makes_titles,
 )
 
 from ..conftest import LEMMAS, SENTENCES, SMALL_MODEL, WITH_LEMMAS, make_examples, make_pipeline, train
@@ -35,7 +36,7 @@ PAIRS = [
     ("running", "run"),
     ("dogs", "dog"),
     ("Dogs", "dog"),
-    ("Paris", "Paris"),
+    ("NATO", "NATO"),
     ("geschafft", "schaffen"),
     ("was", "be"),
 ]
@@ -62,7 +63,7 @@ def test_trees_are_spacys(form: str, lemma: str) -> None:
     trees = EditTrees(strings)
     tree = trees.add(form.lower() if lemma.islower() else form, lemma)
     ours = Lemmatizer([find_tree(form, lemma)])
-    for word in ("running", "dogs", "geschafft", "gekauft", "Paris", "x"):
+    for word in ("running", "dogs", "geschafft", "gekauft", "Paris", "NATO", "x"):
         lemma_of_word = trees.apply(tree, word.lower() if lemma.islower() else word)
         (found,) = ours.apply(as_words(strings, [word]), numpy.zeros(1, dtype="int64"))
         assert (strings[found] if found else None) == lemma_of_word
@@ -83,6 +84,33 @@ def test_tree_is_applied_to_a_word() -> None:
 
 def test_word_at_the_beginning_of_a_sentence_has_the_tree_that_it_has_within() -> None:
     assert find_tree("Dogs", "dog") == find_tree("dogs", "dog") != find_tree("Paris", "Pari")
+
+
+@pytest.mark.parametrize(
+    "form, lemma, other, lemma_of_other",
+    [
+        ("Hills", "Hill", "alps", "Alp"),
+        ("Hills", "Hill", "ALPS", "Alp"),
+        ("paris", "Paris", "ROME", "Rome"),
+        ("Ankara'da", "Ankara", "İzmir'da", "İzmir"),
+        ("İzmir'da", "İzmir", "Ankara'da", "Ankara"),
+        ("İzmir", "İzmir", "NATO", "Nato"),
+        ("İzini", "iz", "evini", "ev"),
+        ("Ibsens", "Ibsen", "ǆuros", "ǅuro"),
+    ],
+)
+def test_name_has_one_tree_in_any_case(form: str, lemma: str, other: str, lemma_of_other: str) -> None:
+    tree = find_tree(form, lemma)
+    assert apply_tree(tree, form) == lemma
+    assert apply_tree(tree, other) == lemma_of_other
+
+
+def test_tagger_from_before_there_were_trees_for_names_goes_on_without_them() -> None:
+    lemmas = {("Paris", "PROPN", "Paris"): 1}
+    old = collect_trees(lemmas, 1, with_titles=False)
+    assert [makes_titles(trees) for trees in ([], old, collect_trees(lemmas, 1))] == [True, False, True]
+    known = KnownLemmas.of({}).with_lemmas({("Hills", "PROPN"): "hill"}).grow(lemmas, with_upos=True)
+    assert set(known.trees) == {*old, find_tree("hills", "hill")}
 
 
 def test_rare_trees_are_left_out() -> None:
@@ -158,6 +186,27 @@ def test_known_words_have_the_tree_that_they_always_have() -> None:
     assert lemmatize("read", "VERB")[0] == "read"
     assert len(collect_known_lemmas(lemmas, with_upos=False).keys) == 2
     assert len(collect_known_lemmas({}, with_upos=True).keys) == 0
+
+
+def test_tree_of_a_known_lemma_is_preferred() -> None:
+    training = {("smile", "VERB", "smile"): 1, ("googled", "VERB", "googl"): 1, ("bombe", "NOUN", "bombe"): 1}
+    labels = [find_tree("walked", "walk"), find_tree("smiled", "smile"), find_tree("walk", "walk")]
+    known = KnownLemmas.from_bytes(collect_known_lemmas(training, with_upos=True).to_bytes())
+    ours = Lemmatizer(labels, known)
+
+    def lemmatize(word: str, upos: str, logits: List[float]) -> Any:
+        strings = StringStore()
+        rows = numpy.array([logits], dtype="float32")
+        chosen, lemmas = ours.choose(as_words(strings, [word]), numpy.array([UPOS_IDS[upos]], dtype="uint64"), rows)
+        assert rows.argmax() == chosen[0]
+        return strings[lemmas[0]]
+
+    assert lemmatize("smiled", "VERB", [2, 0, -2]) == "smile"
+    assert lemmatize("smiled", "VERB", [3.5, 0, -2]) == "smil"  # too unlikely
+    assert lemmatize("smiled", "NOUN", [2, 0, -2]) == "smil"  # known as a verb alone
+    assert lemmatize("waited", "VERB", [0, 2, -2]) == "waite"  # none is known
+    assert lemmatize("bombed", "NOUN", [2, 1, 3]) == "bombe"
+    assert lemmatize("googled", "VERB", [0, 2, -2]) == "googl"
 
 
 def test_explanation_shows_lemmas_in_the_place_of_trees(lemmatizer: Language) -> None:
