@@ -1,10 +1,11 @@
 """What the tagger decides about a text: its labels and their probabilities."""
 
-from typing import Dict, List, NamedTuple, Optional
+from typing import Dict, Iterable, List, NamedTuple, Optional
 
 import numpy
 from spacy.language import Language
 from spacy.tokens import Doc
+from spacy.vocab import Vocab
 
 from ..model.features import windows_of
 from ..pipeline.component import LSTMTaggerPipe
@@ -18,6 +19,7 @@ class Decisions(NamedTuple):
 
     text (str): The text.
     words (List[str]): Its words.
+    sentences (List[Doc]): Each sentence by itself.
     sentence (numpy.ndarray): For each word the number of its sentence, from 0. The network reads each sentence on its
         own. int64, shape (n_words,).
     labels (Dict[str, List[str]]): The labels of each head.
@@ -27,6 +29,7 @@ class Decisions(NamedTuple):
 
     text: str
     words: List[str]
+    sentences: List[Doc]
     sentence: numpy.ndarray
     labels: Dict[str, List[str]]
     probabilities: Dict[str, numpy.ndarray]
@@ -44,11 +47,6 @@ class Decisions(NamedTuple):
         """RETURNS (str): A label of a word, in the place of an edit tree the lemma that it makes of the word."""
         name = self.labels[head][label]
         return name if head != "lemma" else apply_tree(name, self.words[word]) or "(does not fit)"
-
-    @property
-    def sentences(self) -> List[List[str]]:
-        """RETURNS (List[List[str]]): The words of each sentence."""
-        return split(self.words, numpy.bincount(self.sentence).tolist())
 
 
 def decide(tagger: LSTMTaggerPipe, doc: Doc, before: Optional[Language], max_words: int) -> Decisions:
@@ -72,28 +70,36 @@ def decide(tagger: LSTMTaggerPipe, doc: Doc, before: Optional[Language], max_wor
     if sum(lengths) != len(words):
         size = tagger.model.attrs["settings"].window_size
         raise ValueError(f"A sentence is longer than the tagger's window_size of {size} words. Split it.")
+    # A whitespace token is the space after the word before it.
+    spaces = [bool(doc[i].whitespace_) or doc[i + 1 : i + 2].text.isspace() for i in rows]
+    sentences = [Doc(doc.vocab, *of_sentence) for of_sentence in zip(split(words, lengths), split(spaces, lengths))]
     return Decisions(
         text=doc.text,
         words=words,
+        sentences=sentences,
         sentence=numpy.repeat(numpy.arange(len(lengths)), lengths),
         labels=tagger.label_data,
         probabilities={head: table[rows] for head, table in tagger.predict_proba([doc])[0].items()},
-        before=None if before is None else _probabilities_before(before, tagger, split(words, lengths)),
+        before=None if before is None else _probabilities_before(before, tagger, sentences),
     )
 
 
-def _probabilities_before(
-    before: Language, tagger: LSTMTaggerPipe, sentences: List[List[str]]
-) -> Dict[str, numpy.ndarray]:
+def _probabilities_before(before: Language, tagger: LSTMTaggerPipe, sentences: List[Doc]) -> Dict[str, numpy.ndarray]:
     untrained = find_tagger(before)
     if untrained.label_data != tagger.label_data:
         raise ValueError(
             f"The pipeline before training has other labels ({_count(untrained)}) than the one after it "
             f"({_count(tagger)}), so their probabilities can't be compared."
         )
-    tables = untrained.predict_proba([Doc(before.vocab, words=sentence) for sentence in sentences])
+    tables = untrained.predict_proba([rebuild(doc, before.vocab, range(len(doc))) for doc in sentences])
     return {head: numpy.concatenate([table[head] for table in tables]) for head in tagger.label_data}
 
 
 def _count(tagger: LSTMTaggerPipe) -> str:
     return ", ".join(f"{head}: {len(labels)}" for head, labels in tagger.label_data.items())
+
+
+def rebuild(doc: Doc, vocab: Vocab, kept: Iterable[int]) -> Doc:
+    """RETURNS (Doc): Some tokens of a doc, without any labels."""
+    tokens = [doc[i] for i in kept]
+    return Doc(vocab, [token.text for token in tokens], [bool(token.whitespace_) for token in tokens])

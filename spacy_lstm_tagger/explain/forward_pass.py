@@ -3,8 +3,9 @@
 from typing import List, NamedTuple
 
 import numpy
+from spacy.tokens import Doc
 
-from ..model.features import look_up_types
+from ..model.features import look_up_types, read_words
 from ..network.lstm_tagger import LSTMTagger
 from ..pipeline.component import LSTMTaggerPipe
 from .recurrence import QUANTITIES, score_labels, trace_sentence, trace_spelling
@@ -36,15 +37,15 @@ class ForwardPass(NamedTuple):
     spellings: List[numpy.ndarray]
 
 
-def run_forward(tagger: LSTMTaggerPipe, network: LSTMTagger, sentences: List[List[str]]) -> ForwardPass:
+def run_forward(tagger: LSTMTaggerPipe, network: LSTMTagger, sentences: List[Doc]) -> ForwardPass:
     """Run the network over sentences.
 
     tagger (LSTMTaggerPipe): The tagger.
     network (LSTMTagger): Its network, on the CPU.
-    sentences (List[List[str]]): The words of each sentence.
+    sentences (List[Doc]): The sentences.
     RETURNS (ForwardPass): All that it computes.
     """
-    parts = [_run_over_sentence(tagger, network, words) for words in sentences]
+    parts = [_run_over_sentence(tagger, network, read_words(tagger.model, doc)) for doc in sentences]
     states = numpy.concatenate([part.states for part in parts], axis=4)
     return ForwardPass(
         vectors=numpy.concatenate([part.vectors for part in parts], axis=1),

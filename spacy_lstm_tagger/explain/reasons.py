@@ -5,13 +5,13 @@ from typing import Callable, Dict, List, NamedTuple, Sequence
 import numpy
 from spacy.tokens import Doc
 
-from ..model.features import look_up_types
+from ..model.features import look_up_types, read_words
 from ..network.hardware import to_tensor
 from ..network.lstm_tagger import LSTMTagger
 from ..pipeline.component import LSTMTaggerPipe
 from ..ragged import split
 from .attribution import attribute, find_unit_effects
-from .decisions import Decisions
+from .decisions import Decisions, rebuild
 
 
 class Reasons(NamedTuple):
@@ -62,8 +62,10 @@ def find_reasons(
     # shape: (n_words, n_heads)
     chosen = numpy.stack([table.argmax(1) for table in decisions.probabilities.values()], axis=1)
     parts = [
-        _attribute(tagger, network, words, labels, average, lambda n: on_progress(n / len(chosen)))
-        for words, labels in zip(sentences, split(chosen, list(map(len, sentences))))
+        _attribute(
+            tagger, network, read_words(tagger.model, doc), labels, average, lambda n: on_progress(n / len(chosen))
+        )
+        for doc, labels in zip(sentences, split(chosen, list(map(len, sentences))))
     ]
     heads = list(enumerate(decisions.probabilities))
     return Reasons(
@@ -96,7 +98,7 @@ def leave_out(tagger: LSTMTaggerPipe, decisions: Decisions) -> Dict[str, numpy.n
     for sentence in sentences:
         places = range(start, start + len(sentence))
         for i, place in enumerate(places):
-            shortened.append(Doc(tagger.vocab, words=sentence[:i] + sentence[i + 1 :]))
+            shortened.append(rebuild(sentence, tagger.vocab, (j for j in range(len(sentence)) if j != i)))
             missing.append(place)
             present.append([other for other in places if other != place])
         start += len(sentence)

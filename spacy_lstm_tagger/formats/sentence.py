@@ -20,8 +20,8 @@ HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 OR = "|"
 # In `Doc.user_data`: the key of an extension attribute of the first token.
 BEGINS_PARAGRAPH = ("._.", "begins_paragraph", 0, None)
-# In `Doc.user_data` of an example's predicted doc: its words are in other examples too.
-READ_AGAIN = "spacy_lstm_tagger.read_again"
+# In `Doc.user_data` of an example's predicted doc: how often its words were read before, in other examples.
+N_READ = "spacy_lstm_tagger.n_read"
 
 
 class Sentence(NamedTuple):

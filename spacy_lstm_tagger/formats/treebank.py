@@ -24,7 +24,7 @@ from .conllu import read_conllu
 from .multiword_tokens import merge_as_tokenized, merge_multiword_tokens
 from .parquet import read_parquet
 from .raw_text import make_raw_example
-from .sentence import BEGINS_PARAGRAPH, READ_AGAIN, decode, has_sentences, lines, to_doc
+from .sentence import BEGINS_PARAGRAPH, N_READ, decode, has_sentences, lines, to_doc
 from .treebank_directory import find_parts, lacks_part, list_parts
 from .word_tag_pairs import is_pair, read_json, read_jsonl, read_text, read_tsv
 
@@ -96,14 +96,14 @@ def create_treebank_v1(
             for doc in group:
                 for n_read, varied in enumerate(_vary(doc, nlp, multiword, gold_preproc)):
                     docs = _split(varied) if gold_preproc or 0 < max_length <= len(doc) else [varied]
-                    examples = _keep_tokens(nlp, docs, n_read > 0) if gold_preproc else corpus.make_examples(nlp, docs)
+                    examples = _keep_tokens(nlp, docs, n_read) if gold_preproc else corpus.make_examples(nlp, docs)
                     for eg in examples:
                         yield from corpus.augmenter(nlp, eg)
             document = join(group) if len(group) > 1 else group[0]
             if raw_text:
                 yield make_raw_example(document, nlp)
             elif documents and has_sentences(document):
-                for eg in _keep_tokens(nlp, _vary(document, nlp, multiword, False), read_again=True):
+                for eg in _keep_tokens(nlp, _vary(document, nlp, multiword, False), n_read=2):
                     yield from corpus.augmenter(nlp, eg)
 
     return read
@@ -136,10 +136,10 @@ def _split(doc: Doc) -> List[Doc]:
     return [cut_out(sentence) for sentence in sentences] if len(sentences) > 1 else [doc]
 
 
-def _keep_tokens(nlp: Language, docs: Iterable[Doc], read_again: bool) -> Iterator[Example]:
+def _keep_tokens(nlp: Language, docs: Iterable[Doc], n_read: int) -> Iterator[Example]:
     for doc in filter(len, docs):
         words, spaces = [token.text for token in doc], [bool(token.whitespace_) for token in doc]
-        predicted = Doc(nlp.vocab, words, spaces, user_data={READ_AGAIN: True} if read_again else None)
+        predicted = Doc(nlp.vocab, words, spaces, user_data={N_READ: n_read} if n_read else None)
         yield Example(predicted, doc)
 
 

@@ -9,6 +9,7 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 
 from ..network.word_encoder import WordTypes
+from .quotation_marks import POINTED
 from .settings import ModelSettings
 from .shim import get_network, get_shim
 from .windows import Windows, cut_windows
@@ -43,7 +44,13 @@ def set_word_mask(model: TaggerModel, mask: Optional[Callable[[Sequence[str]], n
 def windows_of(model: TaggerModel, docs: Sequence[Doc]) -> Windows:
     """RETURNS (Windows): The docs in windows of the model's size."""
     settings = get_settings(model)
-    return cut_windows(docs, settings.window_size, settings.window_overlap)
+    return cut_windows(docs, settings.window_size, settings.window_overlap, model.attrs["vocabulary"].points_marks)
+
+
+def read_words(model: TaggerModel, doc: Doc) -> List[str]:
+    """RETURNS (List[str]): The words of a doc of one window, as they are looked up: quotation marks may show which way
+    they point."""
+    return [doc.vocab.strings[orth] for orth in windows_of(model, [doc]).orths.tolist()]
 
 
 def look_up_types(model: TaggerModel, vocab: Vocab, words: List[str], device: Optional[str] = None) -> WordTypes:
@@ -51,7 +58,7 @@ def look_up_types(model: TaggerModel, vocab: Vocab, words: List[str], device: Op
 
     model (Model): The model, whose vocabulary has the rows.
     vocab (Vocab): Has the static vectors.
-    words (List[str]): The words.
+    words (List[str]): The words, in which quotation marks may show which way they point.
     device (Optional[str]): The torch device that gets the result. None: the one that has the model's network.
     RETURNS (WordTypes): A row for each word.
     """
@@ -60,6 +67,7 @@ def look_up_types(model: TaggerModel, vocab: Vocab, words: List[str], device: Op
     types = WordTypes(*(torch.from_numpy(rows).to(place) for rows in model.attrs["vocabulary"].look_up(words)))
     if not network.sizes.vector_width:
         return types
+    words = [word.strip() if word in POINTED else word for word in words]
     spellings = map(model.attrs["vocabulary"].spell, words)
     known = [spelling if vocab.has_vector(spelling) else word for word, spelling in zip(words, spellings)]
     vectors = numpy.asarray([vocab.get_vector(word) for word in known], dtype="float32")

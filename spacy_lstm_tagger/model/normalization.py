@@ -4,8 +4,9 @@ import re
 import unicodedata
 from typing import Dict
 
-# The rules below have this number, which a saved vocabulary names. 0: none.
-LATEST_RULES = 1
+# A saved vocabulary names the rules that its words were spelled by. 0: none. 1: those below. 2: those, and quotation
+# marks show which way they point, see `quotation_marks`.
+LATEST_RULES = 2
 
 # What becomes of a character, by its category and name in Unicode: the first rule that matches.
 _MARK = r"^(P.|Lm|Sk|So) "

@@ -11,9 +11,13 @@ from torch.nn import functional
 from ..network.hardware import choose_precision, to_tensor
 from .augmentation import change_case, forget_words
 from .features import TaggerModel, get_settings, look_up_types, states_width, windows_of
+from .quotation_marks import forget_direction
 from .shared_encoder import Shared, encode_tokens
 from .shim import get_network
 from .windows import Windows
+
+# The share of quotation marks of which it is not said in training which way they point.
+PLAIN_MARKS = 0.2
 
 
 class Scores(NamedTuple):
@@ -102,6 +106,7 @@ def _score(
     dropout = model.attrs["dropout_rate"]
     if dropout:
         words, types = change_case(model, words, types, windows.lengths)
+        words = forget_direction(words, PLAIN_MARKS)
     word_types = look_up_types(model, vocab, words)
     if get_settings(model).word_dropout and dropout:
         word_types = forget_words(model, word_types)

@@ -11,6 +11,7 @@ from spacy.strings import hash_string  # type: ignore[attr-defined]
 from srsly import msgpack
 
 from .normalization import LATEST_RULES, normalize
+from .quotation_marks import POINTED
 
 # The row of a character that is not in the table; row 0 is padding.
 UNKNOWN_CHARACTER = 1
@@ -80,6 +81,11 @@ class Vocabulary:
         return int(self.word_counts[self.word_rows.get(self._key(self.spell(word)), 0)])
 
     @property
+    def points_marks(self) -> bool:
+        """RETURNS (bool): Whether quotation marks show which way they point."""
+        return bool(self.settings["normalization"] >= 2)
+
+    @property
     def table_sizes(self) -> Dict[str, Any]:
         """RETURNS (Dict[str, Any]): Rows that each embedding table needs, by the names of `NetworkSizes`."""
         return {
@@ -91,12 +97,14 @@ class Vocabulary:
     def fit(self, counts: Mapping[str, int]) -> None:
         """Fill the tables. Words, affixes and characters that are known keep their rows, and their counts grow.
 
-        counts (Mapping[str, int]): How often each word occurs in the training data.
+        counts (Mapping[str, int]): How often each word occurs in the training data, and each of `POINTED`.
         """
         words: Counter[int] = Counter()
         affixes: List[Counter[int]] = [Counter() for _ in self.affix_rows]
         characters: Counter[int] = Counter()
         for word, count in counts.items():
+            if word in POINTED and not self.points_marks:
+                continue
             spelling = self.spell(word)
             words[self._key(spelling)] += count
             for counter, affix in zip(affixes, self._affixes(spelling)):
@@ -120,6 +128,8 @@ class Vocabulary:
         words (Sequence[str]): The words.
         RETURNS (WordRows): Their rows.
         """
+        if any(word in POINTED for word in words):
+            words = [word if word not in POINTED or word in self else word.strip() for word in words]
         n_affixes = len(self.affix_rows)
         rows = numpy.zeros((len(words), 1 + n_affixes), dtype="int64")
         character_rows: List[List[int]] = []
@@ -139,6 +149,8 @@ class Vocabulary:
 
     def spell(self, word: str) -> str:
         """RETURNS (str): The spelling by which a word is looked up, see `normalize`."""
+        if word in POINTED and self.points_marks:
+            return word
         return normalize(word) if self.settings["normalization"] else word
 
     def clean(self, word: str) -> str:
@@ -222,7 +234,8 @@ def build_vocabulary_v1(
     """Set what the tagger reads of a word.
 
     normalization (int): The rules that bring the spellings of a word into one (quotes, dashes, digits, Unicode normal
-        forms), as `normalize` says; 0 leaves each spelling as it is.
+        forms), as `normalize` says, and by 2, the default, quotation marks that open differ from those that close;
+        0 leaves each spelling as it is.
     lower (bool): Whether upper-case and lower-case forms are one word. Case still shows in shape and characters.
     strip_punctuation (bool): Whether punctuation at a word's end is cut off, for text that is split at spaces alone.
     prefixes (List[int]): Lengths of the prefixes that are read.

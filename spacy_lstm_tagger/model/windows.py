@@ -9,6 +9,7 @@ from spacy.attrs import IS_SPACE, ORTH, SENT_START
 from spacy.tokens import Doc
 
 from ..ragged import numbers_within, starts_of
+from .quotation_marks import write_marks
 
 EMPTY_LINE = re.compile(r"\n\s*?\n")
 
@@ -29,18 +30,21 @@ class Windows(NamedTuple):
     tokens: numpy.ndarray
 
 
-def cut_windows(docs: Sequence[Doc], size: int, overlap: int) -> Windows:
+def cut_windows(docs: Sequence[Doc], size: int, overlap: int, points_marks: bool = False) -> Windows:
     """Cut docs into windows: at sentence boundaries where they are set, else at empty lines, and into overlapping parts
     where a sentence, or a paragraph, is longer than a window. Whitespace tokens are left out.
 
     docs (Sequence[Doc]): The docs.
     size (int): The most words a window may have.
     overlap (int): How many words two neighbouring parts share. Each takes its half of them.
+    points_marks (bool): Whether quotation marks show which way they point, see `quotation_marks`.
     RETURNS (Windows): The windows, in the order of the text.
     """
     attributes = [doc.to_array([ORTH, IS_SPACE, SENT_START]) for doc in docs]
     # shape: (n_tokens, 3)
     table = numpy.concatenate(attributes) if docs else numpy.zeros((0, 3), "uint64")
+    if points_marks:
+        write_marks(docs, table[:, 0])
     begins = table[:, 2] == 1
     if table[:, 1].any():
         begins |= numpy.concatenate([begins_paragraph(doc) for doc in docs])

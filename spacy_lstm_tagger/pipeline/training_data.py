@@ -1,12 +1,13 @@
 """What the training data has: its words, and the labels of each layer."""
 
 from collections import Counter
-from typing import Hashable, Iterable, Mapping, NamedTuple, Optional, Tuple, TypeVar
+from typing import Dict, Hashable, Iterable, Mapping, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
 from spacy.training import Example
 
 from ..annotation_layers import SENTENCE_STARTS, Annotation
-from ..formats.sentence import READ_AGAIN, has_sentences
+from ..formats.sentence import N_READ, has_sentences
+from ..model.quotation_marks import count_marks
 from .gold_labels import collect_annotations, collect_labels
 from .label_scheme import Labels
 from .lemmas import KnownLemmas, collect_known_lemmas, collect_trees, makes_titles
@@ -18,7 +19,7 @@ class TrainingData(NamedTuple):
     """What examples have.
 
     annotations (Counter[Annotation]): How many words have each annotation, see `collect_annotations`.
-    words (Counter[str]): How often each predicted word occurs.
+    words (Counter[str]): How often each predicted word occurs, and each quotation mark that opens or closes.
     lemmas (Counter[Tuple[str, str, str]]): How often each word occurs with each UPOS tag and lemma.
     tagged (Counter[Tuple[str, str, str]]): How often each word occurs with each fine-grained tag and UPOS tag.
     has_sentences (bool): Whether there are docs of several sentences.
@@ -58,31 +59,38 @@ NO_DATA = TrainingData(Counter(), Counter(), Counter(), Counter(), False)
 
 
 def read_training_data(examples: Iterable[Example], with_tagged: bool = False) -> TrainingData:
-    """Read all examples. What is read again, in documents or with multiword tokens whole, adds no more to the counts.
+    """Read all examples. What is read again, in documents or with multiword tokens whole, adds no more to the counts
+    than what was not read before.
 
     examples (Iterable[Example]): The examples.
     with_tagged (bool): Whether `tagged` is wanted too.
     RETURNS (TrainingData): What they have.
     """
-    first, again = (TrainingData(Counter(), Counter(), Counter(), Counter(), False) for _ in range(2))
+    by_reading: Dict[int, TrainingData] = {}
     found_sentences = False
     for eg in examples:
-        data = again if READ_AGAIN in eg.predicted.user_data else first
+        n_read = eg.predicted.user_data.get(N_READ, 0)
+        data = by_reading.setdefault(n_read, TrainingData(Counter(), Counter(), Counter(), Counter(), False))
         data.annotations.update(collect_annotations([eg.reference]))
         data.words.update(token.text for token in eg.predicted if not token.is_space)
+        data.words.update(count_marks(eg.predicted))
         data.lemmas.update((token.text, token.pos_, token.lemma_) for token in eg.reference if token.lemma)
         if with_tagged:
             data.tagged.update((token.text, token.tag_, token.pos_) for token in eg.reference if not token.is_space)
         found_sentences = found_sentences or has_sentences(eg.reference)
+    readings = [by_reading[n_read] for n_read in sorted(by_reading)]
     return TrainingData(
-        _with_missing(first.annotations, again.annotations),
-        _with_missing(first.words, again.words),
-        _with_missing(first.lemmas, again.lemmas),
-        _with_missing(first.tagged, again.tagged),
+        _join([data.annotations for data in readings]),
+        _join([data.words for data in readings]),
+        _join([data.lemmas for data in readings]),
+        _join([data.tagged for data in readings]),
         found_sentences,
     )
 
 
-def _with_missing(counts: "Counter[Key]", others: Mapping[Key, int]) -> "Counter[Key]":
-    """The counts, and those of others that they lack."""
-    return Counter({**others, **counts})
+def _join(counts: Sequence[Mapping[Key, int]]) -> "Counter[Key]":
+    """The counts of the first reading, and of each further one those that all before it lack."""
+    joined: Counter[Key] = Counter()
+    for of_reading in reversed(counts):
+        joined = Counter({**joined, **of_reading})
+    return joined
