@@ -5,11 +5,11 @@ from itertools import accumulate
 from typing import NamedTuple, Sequence
 
 import numpy
-from spacy.attrs import IS_SPACE, ORTH, SENT_START
+from spacy.attrs import IS_SPACE, SENT_START
 from spacy.tokens import Doc
 
 from ..ragged import numbers_within, starts_of
-from .quotation_marks import write_marks
+from .quotation_marks import ATTRIBUTES, write_marks
 
 EMPTY_LINE = re.compile(r"\n\s*?\n")
 
@@ -40,12 +40,12 @@ def cut_windows(docs: Sequence[Doc], size: int, overlap: int, points_marks: bool
     points_marks (bool): Whether quotation marks show which way they point, see `quotation_marks`.
     RETURNS (Windows): The windows, in the order of the text.
     """
-    attributes = [doc.to_array([ORTH, IS_SPACE, SENT_START]) for doc in docs]
-    # shape: (n_tokens, 3)
-    table = numpy.concatenate(attributes) if docs else numpy.zeros((0, 3), "uint64")
+    attributes = [doc.to_array([*ATTRIBUTES, SENT_START]) for doc in docs]
+    # shape: (n_tokens, 5)
+    table = numpy.concatenate(attributes) if docs else numpy.zeros((0, 5), "uint64")
     if points_marks:
-        write_marks(docs, table[:, 0])
-    begins = table[:, 2] == 1
+        write_marks(docs, table)
+    begins = table[:, 4] == 1
     if table[:, 1].any():
         begins |= numpy.concatenate([begins_paragraph(doc) for doc in docs])
     # The first token of each doc that has any.

@@ -7,7 +7,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from spacy_lstm_tagger.model.normalization import normalize
-from spacy_lstm_tagger.model.quotation_marks import POINTED, count_marks, forget_direction, point_marks
+from spacy_lstm_tagger.model.quotation_marks import ATTRIBUTES, POINTED, count_marks, forget_direction, point_marks
 from spacy_lstm_tagger.model.vocabulary import Vocabulary, build_vocabulary_v1
 from spacy_lstm_tagger.model.windows import cut_windows
 
@@ -41,14 +41,17 @@ def test_marks_open_or_close(text: str, words: List[str]) -> None:
 
 def test_marks_in_a_text_without_spaces_are_plain() -> None:
     words = ["She", "said", ":", '"', "Go", "'", '"']
-    assert point_marks([Doc(Vocab(), words=words, spaces=[True] * 7)]) == {}
-    assert point_marks([Doc(Vocab(), words=[*words, "."], spaces=[False] * 8)]) == {}
+    assert count_marks(Doc(Vocab(), words=words, spaces=[True] * 7)) == {}
+    assert count_marks(Doc(Vocab(), words=[*words, "."], spaces=[False] * 8)) == {}
 
 
 def test_marks_are_found_in_all_docs() -> None:
-    docs = [spacy.blank("en")(text) for text in ('"Go!"', "", 'Say "x"', "no")]
-    assert point_marks(docs) == {0: ' "', 3: '" ', 5: ' "', 7: '" '}
-    assert count_marks(docs[0]) == {' "': 1, '" ': 1}
+    nlp = spacy.blank("en")
+    docs = [nlp(text) for text in ("x", '"Go!"', "", 'Say "x"', '"', "no")]
+    table = numpy.concatenate([doc.to_array(ATTRIBUTES) for doc in docs])
+    assert point_marks(docs, table) == {1: ' "', 4: '" ', 6: ' "', 8: '" '}
+    assert count_marks(docs[1]) == {' "': 1, '" ': 1}
+    assert count_marks(docs[2]) == {}
 
 
 def make_vocabulary(normalization: int) -> Vocabulary:
