@@ -1,12 +1,12 @@
 """What the tagger decides about a text: its labels and their probabilities."""
 
-from typing import Dict, Iterable, List, NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional
 
 import numpy
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.vocab import Vocab
 
+from ..formats.sentence import copy_words
 from ..model.features import windows_of
 from ..pipeline.component import LSTMTaggerPipe
 from ..pipeline.lemmas import apply_tree
@@ -91,15 +91,9 @@ def _probabilities_before(before: Language, tagger: LSTMTaggerPipe, sentences: L
             f"The pipeline before training has other labels ({_count(untrained)}) than the one after it "
             f"({_count(tagger)}), so their probabilities can't be compared."
         )
-    tables = untrained.predict_proba([rebuild(doc, before.vocab, range(len(doc))) for doc in sentences])
+    tables = untrained.predict_proba([copy_words(doc, before.vocab) for doc in sentences])
     return {head: numpy.concatenate([table[head] for table in tables]) for head in tagger.label_data}
 
 
 def _count(tagger: LSTMTaggerPipe) -> str:
     return ", ".join(f"{head}: {len(labels)}" for head, labels in tagger.label_data.items())
-
-
-def rebuild(doc: Doc, vocab: Vocab, kept: Iterable[int]) -> Doc:
-    """RETURNS (Doc): Some tokens of a doc, without any labels."""
-    tokens = [doc[i] for i in kept]
-    return Doc(vocab, [token.text for token in tokens], [bool(token.whitespace_) for token in tokens])

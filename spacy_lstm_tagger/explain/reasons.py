@@ -11,7 +11,7 @@ from ..network.lstm_tagger import LSTMTagger
 from ..pipeline.component import LSTMTaggerPipe
 from ..ragged import split
 from .attribution import attribute, find_unit_effects
-from .decisions import Decisions, rebuild
+from .decisions import Decisions
 
 
 class Reasons(NamedTuple):
@@ -97,8 +97,9 @@ def leave_out(tagger: LSTMTaggerPipe, decisions: Decisions) -> Dict[str, numpy.n
     start = 0
     for sentence in sentences:
         places = range(start, start + len(sentence))
+        words, spaces = [token.text for token in sentence], [bool(token.whitespace_) for token in sentence]
         for i, place in enumerate(places):
-            shortened.append(rebuild(sentence, tagger.vocab, (j for j in range(len(sentence)) if j != i)))
+            shortened.append(Doc(tagger.vocab, words[:i] + words[i + 1 :], spaces[:i] + spaces[i + 1 :]))
             missing.append(place)
             present.append([other for other in places if other != place])
         start += len(sentence)

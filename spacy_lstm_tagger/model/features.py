@@ -9,7 +9,7 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 
 from ..network.word_encoder import WordTypes
-from .quotation_marks import POINTED
+from .quotation_marks import unpoint
 from .settings import ModelSettings
 from .shim import get_network, get_shim
 from .windows import Windows, cut_windows
@@ -67,7 +67,7 @@ def look_up_types(model: TaggerModel, vocab: Vocab, words: List[str], device: Op
     types = WordTypes(*(torch.from_numpy(rows).to(place) for rows in model.attrs["vocabulary"].look_up(words)))
     if not network.sizes.vector_width:
         return types
-    words = [word.strip() if word in POINTED else word for word in words]
+    words = list(map(unpoint, words))
     spellings = map(model.attrs["vocabulary"].spell, words)
     known = [spelling if vocab.has_vector(spelling) else word for word, spelling in zip(words, spellings)]
     vectors = numpy.asarray([vocab.get_vector(word) for word in known], dtype="float32")

@@ -70,4 +70,9 @@ def write_marks(docs: Sequence[Doc], table: numpy.ndarray) -> None:
 def forget_direction(words: List[str], rate: float) -> List[str]:
     """RETURNS (List[str]): Words, where some of the marks that open or close are plain ones, as in text of which the
     spaces are not known."""
-    return [word.strip() if word in POINTED and numpy.random.random() < rate else word for word in words]
+    return [unpoint(word) if word in POINTED and numpy.random.random() < rate else word for word in words]
+
+
+def unpoint(word: str) -> str:
+    """RETURNS (str): The plain mark of one that opens or closes; any other word as it is."""
+    return word.strip() if word in POINTED else word

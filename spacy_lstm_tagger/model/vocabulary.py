@@ -11,7 +11,7 @@ from spacy.strings import hash_string  # type: ignore[attr-defined]
 from srsly import msgpack
 
 from .normalization import LATEST_RULES, normalize
-from .quotation_marks import POINTED
+from .quotation_marks import POINTED, unpoint
 
 # The row of a character that is not in the table; row 0 is padding.
 UNKNOWN_CHARACTER = 1
@@ -128,8 +128,7 @@ class Vocabulary:
         words (Sequence[str]): The words.
         RETURNS (WordRows): Their rows.
         """
-        if any(word in POINTED for word in words):
-            words = [word if word not in POINTED or word in self else word.strip() for word in words]
+        words = [unpoint(word) if word in POINTED and word not in self else word for word in words]
         n_affixes = len(self.affix_rows)
         rows = numpy.zeros((len(words), 1 + n_affixes), dtype="int64")
         character_rows: List[List[int]] = []

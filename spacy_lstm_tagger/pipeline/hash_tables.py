@@ -1,6 +1,6 @@
 """Words by their hashes, each with a number: the hashes sorted, and the numbers in the same order."""
 
-from typing import Any
+from typing import Any, Tuple
 
 import numpy
 
@@ -16,8 +16,8 @@ def find_numbers(keys: numpy.ndarray, numbers: numpy.ndarray, wanted: numpy.ndar
     """
     found = numpy.empty(len(wanted), dtype="int64")
     found[:] = default
-    is_there = is_in(keys, wanted)
-    found[is_there] = numbers[numpy.searchsorted(keys, wanted[is_there])]
+    places, is_there = _find_places(keys, wanted)
+    found[is_there] = numbers[places[is_there]]
     return found
 
 
@@ -28,9 +28,15 @@ def is_in(keys: numpy.ndarray, wanted: numpy.ndarray) -> numpy.ndarray:
     wanted (numpy.ndarray): The hashes of some words. uint64, shape (n_wanted,).
     RETURNS (numpy.ndarray): Whether they are there. bool, shape (n_wanted,).
     """
+    return _find_places(keys, wanted)[1]
+
+
+def _find_places(keys: numpy.ndarray, wanted: numpy.ndarray) -> Tuple[numpy.ndarray, numpy.ndarray]:
+    """The places of words among the hashes, and whether they are there."""
     if not len(keys):
-        return numpy.zeros(len(wanted), dtype=bool)
-    return keys[numpy.minimum(numpy.searchsorted(keys, wanted), len(keys) - 1)] == wanted
+        return numpy.zeros(len(wanted), dtype="int64"), numpy.zeros(len(wanted), dtype=bool)
+    places = numpy.minimum(numpy.searchsorted(keys, wanted), len(keys) - 1)
+    return places, keys[places] == wanted
 
 
 def is_hash_table(keys: numpy.ndarray, numbers: numpy.ndarray, n_numbers: int) -> bool:
