@@ -48,9 +48,9 @@ def _attend(states: Tensor, attention: Tensor, cells: Cells) -> Tensor:
 
     *Shape:* ``states (n_cells, 2, width / 2)``, ``attention (2, width / 2)``, result ``(cells.sizes[0], 2, width / 2)``
     """
-    is_character = to_tensor(cells.tokens >= 0, states).view(-1, 1, 1)
+    is_padding = to_tensor(cells.tokens < 0, states).view(-1, 1, 1)
     # shape: (n_cells, 2, 1)
-    scores = (states * attention).sum(2, keepdim=True).where(is_character, -torch.inf)
+    scores = (states * attention).sum(2, keepdim=True).masked_fill(is_padding, -torch.inf)
     highest = scores[: cells.sizes[0]].clone()
     for step in scores.split(cells.sizes):
         torch.maximum(highest[: len(step)], step, out=highest[: len(step)])

@@ -1,7 +1,7 @@
 """Train and measure this package's configs, and spaCy's four components for the same analysis, in one run.
 
     python tests/benchmarks/compare_analysis.py TREEBANK [--configs fast accurate] [--seeds 0 1 2] [--work DIR]
-        [--max-steps N]
+        [--steps N] [--max-steps N]
 
 TREEBANK is a directory with files named *-train.conllu and *-dev.conllu. `spacy` is what `spacy init config -o
 efficiency` makes of `tagger`, `morphologizer`, `trainable_lemmatizer` and `senter`, with one tok2vec; each config is
@@ -36,15 +36,19 @@ def main() -> None:
     parser.add_argument("--configs", nargs="+", default=["fast", "accurate"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--work", type=Path, default=Path("benchmark"))
-    parser.add_argument("--max-steps", type=int, help="train for so many steps alone, to try the script")
+    parser.add_argument("--steps", type=int, help="of the configs, in the place of theirs; spaCy has its own")
+    parser.add_argument("--max-steps", type=int, help="train all for so many steps alone, to try the script")
     options = parser.parse_args()
     torch.set_num_threads(1)
     paths = {part: find(options.treebank, part) for part in ("train", "dev")}
     lang = paths["train"].name.split("_")[0]
     configs = {SPACY: make_peer(lang, paths["train"])}
     for name in options.configs:
-        configs[name] = with_heads(name, tuple(LAYERS))
-        configs[f"{name}, tags"] = with_heads(name, TAGS)
+        for with_name, heads in ((name, tuple(LAYERS)), (f"{name}, tags", TAGS)):
+            config = configs[with_name] = with_heads(name, heads)
+            if options.steps:
+                config["training"]["max_steps"] = options.steps
+                config["training"]["optimizer"]["learn_rate"]["total_steps"] = options.steps
     options.work.mkdir(parents=True, exist_ok=True)
     outputs = {name: [options.work / f"{name.replace(', ', '-')}-{seed}" for seed in options.seeds] for name in configs}
     for i, seed in enumerate(options.seeds):
