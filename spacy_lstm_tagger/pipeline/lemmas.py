@@ -2,7 +2,8 @@
 
 Edit trees: Chrupała (2008), http://doras.dcu.ie/550/, as spaCy's `trainable_lemmatizer` has them. A lemma without
 capitals, or with an initial one alone, is made of the word in lower case, so that a word has the same tree at the
-beginning of a sentence, in a heading, and where no capitals are written. A tree that cannot be applied to a word as it
+beginning of a sentence, in a heading, and where no capitals are written. No lemma with an initial capital alone is made
+of a word that has capitals behind small letters ("McLean", "Mercedes-Benz"). A tree that cannot be applied to a word as it
 is written, such as one for "isn't" to a word with a typographic apostrophe, is applied to its normal spelling.
 """
 
@@ -69,7 +70,7 @@ def find_tree(form: str, lemma: str, with_titles: bool = True) -> str:
     trees = EditTrees(strings := StringStore())
     in_lower_case = to_lower(lemma)
     case: Case = lemma == in_lower_case
-    if with_titles and not case and _with_initial_capital(in_lower_case, form) == lemma:
+    if with_titles and not (case or _is_mixed(form)) and _with_initial_capital(in_lower_case, form) == lemma:
         case = TITLE
     root = trees.add(to_lower(form), in_lower_case) if case else trees.add(form, lemma)
     return json.dumps([case, _nest(trees, strings, root)], ensure_ascii=False, separators=(",", ":"))
@@ -90,6 +91,12 @@ def _with_initial_capital(lemma: str, form: str) -> str:
     """A lemma in lower case with its first letter as a word has it, if that is a capital: Turkish has two for "i"."""
     is_same = form[:1].isupper() and to_lower(form[:1]) == lemma[:1]
     return (form[:1] if is_same else lemma[:1].title()) + lemma[1:]
+
+
+def _is_mixed(form: str) -> bool:
+    """Whether a word has capitals behind small letters."""
+    first = next((i for i, letter in enumerate(form) if letter.islower()), len(form))
+    return form[first:] != to_lower(form[first:])
 
 
 @lru_cache(2**12)
@@ -387,6 +394,8 @@ class Lemmatizer:
             return form
         case, root = self._roots[label]
         for spelling in (form, normalize(form)):
+            if case == TITLE and _is_mixed(spelling):
+                continue
             lemma: Optional[str] = self._trees.apply(root, to_lower(spelling) if case else spelling)
             if lemma is not None:
                 return _with_initial_capital(lemma, spelling) if case == TITLE else lemma

@@ -105,6 +105,16 @@ def test_name_has_one_tree_in_any_case(form: str, lemma: str, other: str, lemma_
     assert apply_tree(tree, other) == lemma_of_other
 
 
+@pytest.mark.parametrize("form", ["McLeans", "Mercedes-Benzs", "d'Onófrios", "iPhones"])
+def test_capitals_behind_small_letters_stay(form: str) -> None:
+    strings = StringStore()
+    ours = Lemmatizer([find_tree("Hills", "Hill"), find_tree("KPMGs", "KPMG")])
+    logits = numpy.array([[2, 1]], dtype="float32")
+    _, (lemma,) = ours.choose(as_words(strings, [form]), numpy.zeros(1, dtype="uint64"), logits)
+    assert strings[lemma] == form[:-1]
+    assert apply_tree(find_tree("HILLS", "Hill"), "HILls") == "Hill"
+
+
 def test_tagger_from_before_there_were_trees_for_names_goes_on_without_them() -> None:
     lemmas = {("Paris", "PROPN", "Paris"): 1}
     old = collect_trees(lemmas, 1, with_titles=False)
