@@ -3,8 +3,8 @@
 Edit trees: Chrupała (2008), http://doras.dcu.ie/550/, as spaCy's `trainable_lemmatizer` has them. A lemma without
 capitals, or with an initial one alone, is made of the word in lower case, so that a word has the same tree at the
 beginning of a sentence, in a heading, and where no capitals are written. No lemma with an initial capital alone is made
-of a word that has capitals behind small letters ("McLean", "Mercedes-Benz"). A tree that cannot be applied to a word as it
-is written, such as one for "isn't" to a word with a typographic apostrophe, is applied to its normal spelling.
+of a word that has capitals behind small letters ("McLean", "Mercedes-Benz"). A tree that cannot be applied to a word as
+it is written, such as one for "isn't" to a word with a typographic apostrophe, is applied to its normal spelling.
 """
 
 import json
