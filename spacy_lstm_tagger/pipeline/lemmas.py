@@ -3,8 +3,9 @@
 Edit trees: Chrupała (2008), http://doras.dcu.ie/550/, as spaCy's `trainable_lemmatizer` has them. A lemma without
 capitals, or with an initial one alone, is made of the word in lower case, so that a word has the same tree at the
 beginning of a sentence, in a heading, and where no capitals are written. No lemma with an initial capital alone is made
-of a word that has capitals behind small letters ("McLean", "Mercedes-Benz"). A tree that cannot be applied to a word as
-it is written, such as one for "isn't" to a word with a typographic apostrophe, is applied to its normal spelling.
+of a word with small letters that has capitals behind its initial ones ("McLean", "US-President"). A tree that cannot be
+applied to a word as it is written, such as one for "isn't" to a word with a typographic apostrophe, is applied to its
+normal spelling.
 """
 
 import json
@@ -94,9 +95,9 @@ def _with_initial_capital(lemma: str, form: str) -> str:
 
 
 def _is_mixed(form: str) -> bool:
-    """Whether a word has capitals behind small letters."""
-    first = next((i for i, letter in enumerate(form) if letter.islower()), len(form))
-    return form[first:] != to_lower(form[first:])
+    """Whether a word with small letters has capitals behind its initial ones."""
+    first = next((i for i, letter in enumerate(form) if not letter.isupper()), len(form))
+    return form[first:] != to_lower(form[first:]) and form != form.upper()
 
 
 @lru_cache(2**12)
