@@ -20,13 +20,15 @@ FEATS = re.compile(r"[^\s=|]+=[^\s=|]+(\|[^\s=|]+=[^\s=|]+)*")
 
 def read_conllu(text: str, file: Path, ambiguous: bool = False) -> Iterator[Sentence]:
     """Read CoNLL-U. A sentence has the words of its multiword tokens, and empty nodes are left out. A comment such as
-    "# weight = 0.2" is its weight.
+    "# weight = 0.2" is its weight. Where each sentence is a document of its own, as in some shuffled treebanks, that is
+    no paragraph.
 
     text (str): The file's content.
     file (Path): The file's name, for errors.
     ambiguous (bool): Whether the column UPOS may name several tags, as `to_doc` reads them.
     YIELDS (Sentence): The sentences. Raises a ValueError that names file and line.
     """
+    is_shuffled = all(map(_begins_paragraph, blocks(text)))
     for block in blocks(text):
         words = read_words(block, file)
         labels: List[Tuple[str, str, str, str]] = []
@@ -48,9 +50,13 @@ def read_conllu(text: str, file: Path, ambiguous: bool = False) -> Iterator[Sent
             multiword = [MultiwordToken(*token, _find_root(heads, *token[:2])) for token in words.tokens]
             forms = [columns[1] for columns in words.columns]
             tags, pos, morphs, lemmas = (list(column) for column in zip(*labels))
-            begins_paragraph = any(PARAGRAPH.match(line) for _, line in block)
+            begins_paragraph = not is_shuffled and _begins_paragraph(block)
             weight = _read_weight(block, file)
             yield Sentence(forms, words.spaces, tags, pos, morphs, lemmas, multiword, begins_paragraph, weight)
+
+
+def _begins_paragraph(block: Iterable[Tuple[int, str]]) -> bool:
+    return any(PARAGRAPH.match(line) for _, line in block)
 
 
 def _read_weight(block: Iterable[Tuple[int, str]], file: Path) -> float:

@@ -552,6 +552,13 @@ def test_reader_joins_sentences_up_to_the_next_paragraph(
         assert [token.lemma_ for token in doc] == [token.lower_ for token in doc]
 
 
+def test_sentences_that_are_documents_of_their_own_are_joined(write: Any) -> None:
+    path = write("".join(conllu_sentence(word, "# newdoc\n# newpar\n") for word in "ABC"))
+    references = [eg.reference for eg in create_treebank_v1(path, documents=100, gold_preproc=True)(spacy.blank("en"))]
+    initials = ["".join(token.text for token in doc if token.text.isupper()) for doc in references]
+    assert initials == ["A", "B", "C", "ABC"]
+
+
 def test_examples_of_documents_have_no_boundaries_and_raw_text_is_by_document(write: Any) -> None:
     read = create_treebank_v1(write(PARAGRAPHS), documents=100, gold_preproc=True, raw_text=True)
     examples = list(read(spacy.blank("en")))
