@@ -206,7 +206,7 @@ def train(
             ambiguous=ambiguous,
             overrides=overrides,
         )
-    with as_file(find_config(str(config))) as original, with_tokenizer(original, lang) as config_path:
+    with as_file(find_config(str(config))) as original, with_tokenizer(original, lang, base) as config_path:
         settings: Dict[str, Any] = {"system.seed": seed, **({} if lang is None else {"nlp.lang": lang})}
         if gpu_id >= 0 and not has_cupy_gpu:
             settings.update(_device_settings(config_path, gpu_id))

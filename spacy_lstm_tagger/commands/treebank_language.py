@@ -16,8 +16,9 @@ from ..shipped import find_config, shipped_configs
 MULTIPLE = "xx"
 # Universal Dependencies has both written forms of Norwegian under one code.
 BOKMAAL, NYNORSK = "nb", "nn"
-# It joins nothing where no word of the training data has a space in it.
 GENERAL_TOKENIZER = {"@tokenizers": "spacy-lstm-tagger.JoiningTokenizer.v1"}
+# spaCy's tokenizers for these languages need another package for more.
+SPLIT_INTO_CHARACTERS = ("zh",)
 
 
 def choose_language(treebank: Optional[Treebank], config: str) -> Optional[str]:
@@ -42,8 +43,7 @@ def choose_language(treebank: Optional[Treebank], config: str) -> Optional[str]:
         return None
     if known is None:
         msg.warn(
-            f"{treebank.name}: spaCy has no language '{code}'. The pipeline's is '{MULTIPLE}', whose tokenizer splits "
-            "at spaces and punctuation.",
+            f"{treebank.name}: spaCy has no language '{code}'. The pipeline's is '{MULTIPLE}'.",
             "Choose another one with --lang",
         )
         return MULTIPLE
@@ -52,11 +52,12 @@ def choose_language(treebank: Optional[Treebank], config: str) -> Optional[str]:
 
 
 @contextmanager
-def with_tokenizer(config_path: Path, lang: Optional[str]) -> Iterator[Path]:
-    """Give a config the general tokenizer if that of the language cannot be used here.
+def with_tokenizer(config_path: Path, lang: Optional[str], base: Optional[str]) -> Iterator[Path]:
+    """Give a config the general tokenizer if that of the language cannot be used here, or finds no words.
 
     config_path (Path): The config.
     lang (Optional[str]): The language. None: the config's.
+    base (Optional[str]): A pipeline whose tokenizer takes the place of either; then nothing is told.
     RETURNS (ContextManager[Path]): The config, or one in a temporary directory with another tokenizer.
     """
     config = Config().from_disk(config_path, interpolate=False)
@@ -66,11 +67,12 @@ def with_tokenizer(config_path: Path, lang: Optional[str]) -> Iterator[Path]:
     if reason is None:
         yield config_path
         return
-    msg.warn(
-        f"The tokenizer of spaCy's '{lang}' cannot be used: {reason}",
-        "The pipeline has a general one, which splits at spaces and punctuation, and joins the words of the training "
-        "data that have spaces in them.",
-    )
+    if base is None:
+        msg.warn(
+            f"The tokenizer of spaCy's '{lang}' {reason}",
+            "The pipeline has a general one, which splits at spaces and punctuation, and between Chinese and Japanese "
+            "characters, and joins the words of the training data. For another, add [nlp.tokenizer] to the config.",
+        )
     config["nlp"]["tokenizer"] = GENERAL_TOKENIZER
     with TemporaryDirectory() as directory:
         path = Path(directory) / config_path.name
@@ -86,9 +88,11 @@ def _find_class(lang: str) -> Optional[Type[Language]]:
 
 
 def _find_reason(language: Type[Language]) -> Optional[str]:
-    """Why a language's tokenizer cannot be made, such as a package that is not installed."""
+    """Why not to use a language's tokenizer, such as a package that is not installed."""
     try:
         language()
     except ImportError as error:
-        return str(error).splitlines()[0]
-    return None
+        return f"cannot be used: {str(error).splitlines()[0]}"
+    if language.lang in SPLIT_INTO_CHARACTERS:
+        return "makes a token of each character."
+    return "splits at spaces and punctuation alone." if language.lang == MULTIPLE else None

@@ -1,5 +1,7 @@
-"""A tokenizer for languages whose words have spaces in them, such as Vietnamese."""
+"""A tokenizer for languages whose words have spaces in them, such as Vietnamese, or none between them, such as
+Chinese."""
 
+import re
 from collections import Counter
 from itertools import accumulate
 from pathlib import Path
@@ -16,10 +18,14 @@ from spacy.training import Example, validate_get_examples
 
 from ..model.normalization import normalize
 
+# Hiragana and Chinese characters, with the marks that belong to them. Katakana and Hangul are read as words.
+_UNSPACED = "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+UNSPACED = re.compile(f"[{_UNSPACED}][\u3099\u309a\ufe00-\ufe0f]*")
+
 
 def create_joining_tokenizer_v1() -> Callable[[Language], "JoiningTokenizer"]:
-    """Split text as spaCy's general tokenizer does, and join what the training data has as one word: Vietnamese *chủ
-    tịch*. `nlp.initialize` finds these words.
+    """Split text as spaCy's general tokenizer does, and between Chinese characters and Hiragana, and join what the
+    training data has as one word: Vietnamese *chủ tịch*, Chinese 东京. `nlp.initialize` finds these words.
 
     RETURNS (Callable[[Language], JoiningTokenizer]): Makes the tokenizer.
     """
@@ -41,38 +47,43 @@ class JoiningTokenizer:
 
     def __call__(self, text: str) -> Doc:
         """RETURNS (Doc): The text's tokens."""
-        doc = self.tokenizer(text)
+        doc = self._split(text)
         found = self._find(doc)
         if len(found) == len(doc):
             return doc
         words = [doc[start:end].text for start, end in found]
-        joined = Doc(self.vocab, words=words, spaces=[bool(doc[end - 1].whitespace_) for _, end in found])
-        # Rules of the tokenizer can give tokens norms of their own. 0: that of the word.
-        norms = numpy.array([doc[start].norm if end - start == 1 else 0 for start, end in found], dtype="uint64")
-        joined.from_array([NORM], norms)  # type: ignore[arg-type]
-        return joined
+        norms = [doc[start].norm if end - start == 1 else 0 for start, end in found]
+        return self._make_doc(words, [bool(doc[end - 1].whitespace_) for _, end in found], norms)
 
     def pipe(self, texts: Iterable[str], batch_size: int = 1000) -> Iterator[Doc]:
         """YIELDS (Doc): The tokens of each text."""
         yield from map(self, texts)
 
-    def initialize(self, get_examples: Callable[[], Iterable[Example]], *, nlp: Optional[Language] = None) -> None:
-        """Find the words that have spaces in them. Those are left out that would be joined wrongly more often than not.
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Optional[Language] = None,
+        pkuseg_model: Optional[str] = None,
+        pkuseg_user_dict: Optional[str] = None,
+    ) -> None:
+        """Find the words that are split. Those are left out that would be joined wrongly more often than not.
 
         get_examples (Callable[[], Iterable[Example]]): Gives the training data.
         nlp (Optional[Language]): The pipeline.
+        pkuseg_model, pkuseg_user_dict (Optional[str]): Not used: spaCy gives them to any tokenizer of Chinese.
         """
         validate_get_examples(get_examples, "JoiningTokenizer.initialize")
         self.words, self.beginnings = set(), set()
         texts: Dict[str, Set[Tuple[int, int]]] = {}
         for eg in get_examples():
             texts[eg.reference.text] = {(token.idx, token.idx + len(token)) for token in eg.reference}
-        self._add({text[start:end] for text, words in texts.items() for start, end in words if " " in text[start:end]})
+        self._add({text[start:end] for text, words in texts.items() for start, end in words})
         n_right: Counter[str] = Counter()
         for text, words in texts.items():
-            doc = self.tokenizer(text)
+            doc = self._split(text)
             for span in (doc[start:end] for start, end in self._find(doc)):
-                if " " in span.text:
+                if len(span) > 1:
                     n_right[span.text.lower()] += 1 if (span.start_char, span.end_char) in words else -1
         self.words, self.beginnings = set(), set()
         self._add(word for word, n in n_right.items() if n > 0)
@@ -106,9 +117,40 @@ class JoiningTokenizer:
 
     def _add(self, words: Iterable[str]) -> None:
         for word in words:
-            *beginnings, whole = accumulate(_spell(self.tokenizer(word)))
-            self.words.add(_hash(whole))
-            self.beginnings.update(map(_hash, beginnings))
+            *beginnings, whole = accumulate(_spell(self._split(word)))
+            if beginnings:
+                self.words.add(_hash(whole))
+                self.beginnings.update(map(_hash, beginnings))
+
+    def _split(self, text: str) -> Doc:
+        """The general tokenizer's tokens, with each character of a script without spaces apart."""
+        doc = self.tokenizer(text)
+        if not UNSPACED.search(text):
+            return doc
+        words: List[str] = []
+        spaces: List[bool] = []
+        norms: List[int] = []
+        for token in doc:
+            pieces = self._split_token(token.text) if UNSPACED.search(token.text) else [token.text]
+            words += pieces
+            spaces += [*[False] * (len(pieces) - 1), bool(token.whitespace_)]
+            norms += [token.norm] if len(pieces) == 1 else [0] * len(pieces)
+        return self._make_doc(words, spaces, norms)
+
+    def _split_token(self, word: str) -> List[str]:
+        pieces: List[str] = []
+        start = 0
+        for match in UNSPACED.finditer(word):
+            pieces += [token.text for token in self.tokenizer(word[start : match.start()])]
+            pieces.append(match[0])
+            start = match.end()
+        return pieces + [token.text for token in self.tokenizer(word[start:])]
+
+    def _make_doc(self, words: List[str], spaces: List[bool], norms: List[int]) -> Doc:
+        """Rules of the tokenizer can give tokens norms of their own; 0 is that of the word."""
+        doc = Doc(self.vocab, words, spaces)
+        doc.from_array([NORM], numpy.array(norms, dtype="uint64"))  # type: ignore[arg-type]
+        return doc
 
     def _find(self, doc: Doc) -> List[Tuple[int, int]]:
         """First and last token + 1 of each word."""

@@ -146,6 +146,15 @@ def test_language_whose_tokenizer_is_not_installed_gets_the_general_one(run_spac
     assert nlp.lang == "qq" and [token.text for token in nlp("Yes!")] == ["Yes", "!"]
 
 
+@pytest.mark.parametrize("lang, told", [("zh", "makes a token of each character"), ("xx", "splits at spaces")])
+def test_language_whose_tokenizer_finds_no_words_gets_the_general_one(run_spacy, tmp_path, make_treebank, lang, told):
+    treebank = make_treebank("en_sample-ud-train.conllu", "en_sample-ud-dev.conllu")
+    done = train(run_spacy, treebank, tmp_path / "out", "--lang", lang)
+    assert f"The tokenizer of spaCy's '{lang}' {told}" in " ".join(done.stdout.split())
+    nlp = spacy.load(tmp_path / "out" / "model-best")
+    assert nlp.config["nlp"]["tokenizer"] == {"@tokenizers": "spacy-lstm-tagger.JoiningTokenizer.v1"}
+
+
 @pytest.mark.parametrize("license, notice", [("CC BY-NC-SA 3.0", "non-commercial use"), ("", "names no licence")])
 def test_licence_that_limits_use_is_told(run_spacy, tmp_path, make_treebank, license, notice):
     treebank = make_treebank("en_sample-ud-train.conllu", "en_sample-ud-dev.conllu", license=license)

@@ -53,7 +53,7 @@ def test_spellings_of_a_word_are_the_same():
     assert tokens(nlp, "Chu\u0309 ti\u0323ch ve\u0302\u0300") == ["Chu\u0309 ti\u0323ch", "ve\u0302\u0300"]
 
 
-@given(st.text(st.sampled_from("abcdxyz .\n\u00a0é"), max_size=40))
+@given(st.text(st.sampled_from("abcdxyz .\n\u00a0é东京の。"), max_size=40))
 def test_text_stays_as_it_is(text):
     assert make()(text).text == text
 
@@ -68,10 +68,32 @@ def test_is_the_same_from_disk_and_bytes_and_in_other_processes(tmp_path):
     assert b"york" not in (tmp_path / "tokenizer").read_bytes().lower()
 
 
+def test_words_without_spaces_between_them_are_found():
+    nlp = make([["我们", "在", "东京", "。"], ["东京大学", "的", "３", "人", "！"], ["カメラ", "を", "見る"]])
+    assert (
+        " ".join(tokens(nlp, "我们在东京大学。东京的ABC，人」（北京）"))
+        == "我们 在 东京大学 。 东京 的 ABC ， 人 」 （ 北 京 ）"
+    )
+    assert tokens(nlp, "カメラを見る、が x") == ["カメラ", "を", "見る", "、", "が", "x"]
+
+
+def test_other_words_that_are_split_are_joined():
+    nlp = make([["e-mail", "well-known"], ["e-mail", "!!"]])
+    assert tokens(nlp, "E-mail, unknown-word!!") == ["E-mail", ",", "unknown", "-", "word", "!!"]
+
+
+def test_settings_of_the_languages_own_tokenizer_are_no_error():
+    nlp = spacy.blank("zh", config=CONFIG)
+    assert nlp.config["initialize"]["tokenizer"]
+    nlp.initialize(lambda: [Example(doc, doc) for doc in [Doc(nlp.vocab, ["东京"])]])
+    assert tokens(nlp, "东京") == ["东京"]
+
+
 def test_norms_of_the_tokenizers_rules_are_kept():
     nlp = make()
     nlp.tokenizer.tokenizer.add_special_case("cannot", [{"ORTH": "can"}, {"ORTH": "not", "NORM": "NOT"}])
     assert [token.norm_ for token in nlp("It cannot a b")] == ["it", "can", "NOT", "a b"]
+    assert [token.norm_ for token in nlp("cannot 东 a b")] == ["can", "NOT", "东", "a b"]
 
 
 def test_without_training_data_it_joins_nothing():
