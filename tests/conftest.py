@@ -37,7 +37,6 @@ SMALL_MODEL: Dict[str, Any] = {
     "word_width": 12,
     "affix_width": 4,
     "character_width": 8,
-    "attend_to_characters": True,
     "mix_width": 16,
     "convolution_width": 4,
     "hidden_width": 8,

@@ -77,7 +77,6 @@ STUDENTS: Dict[str, Dict[str, Any]] = {
         "components.lstm_tagger.model.word_width": 80,
         "components.lstm_tagger.model.affix_width": 32,
         "components.lstm_tagger.model.character_width": 200,
-        "components.lstm_tagger.model.attend_to_characters": False,
         "components.lstm_tagger.model.hidden_width": 160,
         "components.lstm_tagger.model.dropout_samples": 1,
         "components.lstm_tagger.model.vocabulary.min_word_count": 3,

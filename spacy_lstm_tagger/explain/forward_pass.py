@@ -8,7 +8,7 @@ from spacy.tokens import Doc
 from ..model.features import look_up_types, read_words
 from ..network.lstm_tagger import LSTMTagger
 from ..pipeline.component import LSTMTaggerPipe
-from .recurrence import QUANTITIES, score_labels, share_attention, trace_sentence, trace_spelling
+from .recurrence import QUANTITIES, score_labels, trace_sentence, trace_spelling
 
 
 class ForwardPass(NamedTuple):
@@ -26,8 +26,6 @@ class ForwardPass(NamedTuple):
     spelling (List[str]): The characters of each word that the network reads. Empty without characters.
     spellings (List[numpy.ndarray]): Gates and states of the LSTMs that read the words' characters. For each word
         float32, shape (2, 6, n_characters, width / 2).
-    attention (List[numpy.ndarray]): How much the state at each of these characters counts in the mean that attention
-        adds to the word's vector, in shares of 1; 0 without attention. float32, shape (2, n_characters).
     """
 
     vectors: numpy.ndarray
@@ -37,7 +35,6 @@ class ForwardPass(NamedTuple):
     logits: numpy.ndarray
     spelling: List[str]
     spellings: List[numpy.ndarray]
-    attention: List[numpy.ndarray]
 
 
 def run_forward(tagger: LSTMTaggerPipe, network: LSTMTagger, sentences: List[Doc]) -> ForwardPass:
@@ -58,7 +55,6 @@ def run_forward(tagger: LSTMTaggerPipe, network: LSTMTagger, sentences: List[Doc
         logits=numpy.concatenate([part.logits for part in parts]),
         spelling=[spelling for part in parts for spelling in part.spelling],
         spellings=[states for part in parts for states in part.spellings],
-        attention=[shares for part in parts for shares in part.attention],
     )
 
 
@@ -106,13 +102,10 @@ def _run_over_sentence(tagger: LSTMTaggerPipe, network: LSTMTagger, words: List[
     vectors = network.encoder(types)
     trace = trace_sentence(network, vectors)
     states = trace.states.numpy()
-    spellings, attention = [], []
-    encoder = network.encoder.characters
-    if encoder is not None:
+    spellings = []
+    if network.encoder.characters is not None:
         for characters in types.characters:
-            spelled = trace_spelling(encoder, characters[characters > 0])
-            spellings.append(spelled.numpy())
-            attention.append(share_attention(encoder, spelled).numpy())
+            spellings.append(trace_spelling(network.encoder.characters, characters[characters > 0]).numpy())
     return ForwardPass(
         vectors=vectors.unflatten(1, (len(network.members), -1)).transpose(0, 1).numpy(),
         convolved=trace.features[..., trace.features.shape[-1] - network.sizes.convolution_width :].numpy(),
@@ -121,5 +114,4 @@ def _run_over_sentence(tagger: LSTMTaggerPipe, network: LSTMTagger, words: List[
         logits=numpy.concatenate([logits.numpy() for logits in score_labels(network, trace.features)], axis=1),
         spelling=[tagger.vocabulary.read_characters(word) if spellings else "" for word in words],
         spellings=spellings,
-        attention=attention,
     )

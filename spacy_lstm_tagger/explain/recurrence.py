@@ -63,19 +63,6 @@ def trace_spelling(encoder: CharacterEncoder, characters: Tensor) -> Tensor:
     return _stack(_trace_directions(encoder.directions, encoder.embedding(characters)))
 
 
-def share_attention(encoder: CharacterEncoder, states: Tensor) -> Tensor:
-    """Find how much the state at each character counts in the mean that attention adds to a word's vector.
-
-    :param encoder: whose weights. Without attention nothing is added, and all is 0.
-    :param states: as :func:`trace_spelling` returns them.
-    :returns: for each direction shares of 1. *Shape:* ``(2, n_characters)``
-    """
-    hidden = states[:, QUANTITIES.index("hidden")]
-    if encoder.attention is None:
-        return torch.zeros_like(hidden[..., 0])
-    return (hidden * encoder.attention.unsqueeze(1)).sum(2).softmax(1)
-
-
 def step_through(lstm: nn.LSTM, inputs: Tensor) -> Tuple[Tensor, ...]:
     """Take an LSTM's steps from the first input to the last, from a state of zeros.
 

@@ -22,7 +22,6 @@ def build_lstm_tagger_v1(
     word_width: int,
     affix_width: int = 0,
     character_width: int = 0,
-    attend_to_characters: bool = False,
     mix_width: int = 0,
     convolution_width: int = 0,
     hidden_width: int,
@@ -54,8 +53,6 @@ def build_lstm_tagger_v1(
     word_width (int): Width of a known word's embedding.
     affix_width (int): Width of each embedding of a prefix, a suffix or the shape.
     character_width (int): Width of the vector that an LSTM in both directions makes of a word's characters.
-    attend_to_characters (bool): Whether this vector has the LSTM's states at all characters, by attention, beside the
-        last ones.
     mix_width (int): Width of a word's vector, mixed from all its embeddings. 0: they are concatenated.
     convolution_width (int): Width of a convolution over each word and its two neighbours, which the heads see beside
         the LSTM's states. 0: there is none.
@@ -130,7 +127,6 @@ def build_lstm_tagger_v1(
                     "skip": skip,
                     "n_members": n_members,
                     "convolution_width": convolution_width,
-                    "attend_to_characters": attend_to_characters,
                 },
                 compose_labels=compose_labels,
                 word_dropout=word_dropout,

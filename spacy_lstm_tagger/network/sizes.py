@@ -21,8 +21,6 @@ class NetworkSizes(NamedTuple):
     :param mix_width: width to which the concatenated embeddings of a word are projected; 0 leaves them as they are.
     :param convolution_width: width of a convolution over each word and its two neighbours, which is part of the heads'
         input; 0 if there is none.
-    :param attend_to_characters: whether a word's vector from its characters has the states at all of them, by
-        attention.
     :param shared_width: width of the vectors that a shared encoder gives each token; 0 if there is none.
     :param hidden_width: units of each LSTM layer and direction.
     :param depth: number of LSTM layers.
@@ -47,10 +45,11 @@ class NetworkSizes(NamedTuple):
     skip: bool
     n_members: int
     convolution_width: int = 0
-    attend_to_characters: bool = False
     shared_width: int = 0
 
     def to_json(self) -> Dict[str, Any]:
-        """:returns: the sizes as they are stored: without what is left out, as before there was any."""
-        left_out = [name for name in ("attend_to_characters", "shared_width") if not getattr(self, name)]
-        return {name: size for name, size in self._asdict().items() if name not in left_out}
+        """:returns: the sizes as they are stored: without a shared encoder as before there were any."""
+        sizes = self._asdict()
+        if not self.shared_width:
+            del sizes["shared_width"]
+        return sizes

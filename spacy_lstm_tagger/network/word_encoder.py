@@ -45,7 +45,7 @@ class WordEncoder(nn.Module):
         self.affixes = nn.ModuleList(nn.Embedding(n, sizes.affix_width) for n in sizes.n_affixes)
         self.characters: Optional[CharacterEncoder] = None
         if sizes.n_characters:
-            self.characters = CharacterEncoder(sizes.n_characters, sizes.character_width, sizes.attend_to_characters)
+            self.characters = CharacterEncoder(sizes.n_characters, sizes.character_width)
         self.corrections: Optional[nn.Embedding] = None
         if sizes.tune_vectors and sizes.vector_width:
             self.corrections = nn.Embedding(sizes.n_words, sizes.vector_width, padding_idx=0)
@@ -131,25 +131,15 @@ class WordEncoder(nn.Module):
 class CharacterEncoder(nn.Module):
     """The characters of a word, read by an LSTM in each direction: the last hidden states of both.
 
-    With attention, each has the mean of its direction's states added, weighted by a softmax over the characters, so
-    that what is in the middle of a long word counts too.
-
-    Sources: Ling et al. (2015), https://aclanthology.org/D15-1176; attention: Dozat et al. (2017),
-    https://aclanthology.org/K17-3002
+    Source: Ling et al. (2015), https://aclanthology.org/D15-1176
     """
 
-    def __init__(self, n_characters: int, width: int, attend: bool = False) -> None:
-        """Make new weights.
-
-        :param width: of the output, half of it for each direction.
-        :param attend: whether there is attention.
-        """
+    def __init__(self, n_characters: int, width: int) -> None:
+        """:param width: of the output, half of it for each direction."""
         super().__init__()
         self.embedding = nn.Embedding(n_characters, CHARACTER_WIDTH, padding_idx=0)
         self.rightwards = nn.LSTM(CHARACTER_WIDTH, width // 2)
         self.leftwards = nn.LSTM(CHARACTER_WIDTH, width // 2)
-        # What a state is multiplied with, for its weight. For each direction.
-        self.attention = nn.Parameter(torch.zeros(2, width // 2)) if attend else None
 
     @property
     def directions(self) -> List[nn.LSTM]:
@@ -168,12 +158,6 @@ class CharacterEncoder(nn.Module):
         positions = torch.arange(len(rightwards), device=characters.device).unsqueeze(1)
         leftwards = rightwards.gather(0, (last - positions).clamp(min=0))
         words = torch.arange(len(characters), device=characters.device)
-        directions = []
-        for i, (lstm, rows) in enumerate(zip(self.directions, (rightwards, leftwards))):
-            states = lstm(self.embedding(rows))[0]
-            of_words = states[last, words]
-            if self.attention is not None:
-                scores = (states @ self.attention[i]).masked_fill(positions > last, -torch.inf)
-                of_words = of_words + torch.einsum("pt,ptw->tw", scores.softmax(0), states)
-            directions.append(of_words)
-        return torch.cat(directions, dim=1)
+        from_left = self.rightwards(self.embedding(rightwards))[0][last, words]
+        from_right = self.leftwards(self.embedding(leftwards))[0][last, words]
+        return torch.cat([from_left, from_right], dim=1)

@@ -54,7 +54,6 @@ def test_shapes_are_as_documented(explanation):
         assert explanation.unit_effects[head].shape == (2, 2, n_words, hidden)
     assert explanation.spelling == WORDS
     assert [states.shape for states in explanation.spellings] == [(2, 6, len(word), 4) for word in WORDS]
-    assert [shares.shape for shares in explanation.attention] == [(2, len(word)) for word in WORDS]
     by_head = [*explanation.attributions.values(), *explanation.left_out.values()]
     for array in (explanation.states, explanation.logits, *by_head):
         assert array.dtype == "float32"

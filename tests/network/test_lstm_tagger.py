@@ -50,8 +50,7 @@ CONVOLUTIONAL = [
     {**RICH, "depth": depth, "bidirectional": both, "skip": skip, "n_members": members, "convolution_width": 3}
     for depth, both, skip, members in product((1, 2), (False, True), (False, True), (1, 2))
 ]
-ATTENTIVE = {**RICH, "attend_to_characters": True}
-OPTIONS = [TEXTBOOK, RICH, ATTENTIVE, *CONVOLUTIONAL] + [
+OPTIONS = [TEXTBOOK, RICH, *CONVOLUTIONAL] + [
     {**RICH, "depth": depth, "bidirectional": both, "skip": skip, "n_characters": characters, "n_members": depth}
     for depth, both, skip, characters in product((1, 3), (False, True), (False, True), (0, 11))
 ]
@@ -60,11 +59,7 @@ LENGTHS = [3, 1, 5, 2]
 
 def make(sizes):
     torch.manual_seed(0)
-    network = LSTMTagger(NetworkSizes(**sizes))
-    if network.sizes.attend_to_characters:
-        # A new network has attention of zeros: all characters count the same.
-        torch.nn.init.normal_(network.encoder.characters.attention, std=3)
-    return network
+    return LSTMTagger(NetworkSizes(**sizes))
 
 
 def make_types(sizes, n_types=10):
@@ -119,13 +114,7 @@ class Reference:
         embedded = [self.weights["encoder.characters.embedding.weight"][c] for c in characters]
         from_left = self.read("encoder.characters.rightwards", embedded)
         from_right = self.read("encoder.characters.leftwards", embedded[::-1])
-        attended = [0, 0]
-        if self.sizes.attend_to_characters:
-            for i, states in enumerate((from_left, from_right)):
-                scores = [state @ self.weights["encoder.characters.attention"][i] for state in states]
-                total = sum(numpy.exp(score) for score in scores)
-                attended[i] = sum(numpy.exp(score) / total * state for score, state in zip(scores, states))
-        return numpy.concatenate([from_left[-1] + attended[0], from_right[-1] + attended[1]])
+        return numpy.concatenate([from_left[-1], from_right[-1]])
 
     def read(self, prefix, inputs):
         w = self.weights
@@ -224,13 +213,6 @@ def test_options_off_is_the_textbook_network():
         "members.0.heads.tag.weight": (3, 6),
         "members.0.heads.tag.bias": (3,),
     }
-
-
-@pytest.mark.parametrize("sizes", [RICH, ATTENTIVE, {**RICH, "shared_width": 8}])
-def test_stored_sizes_are_read_again_and_have_no_field_for_what_is_left_out(sizes):
-    stored = NetworkSizes(**sizes).to_json()
-    assert NetworkSizes(**stored) == NetworkSizes(**sizes)
-    assert stored.keys() == {*sizes, "convolution_width"}
 
 
 @pytest.mark.parametrize("kind", ["dropout", "embedding_dropout"])

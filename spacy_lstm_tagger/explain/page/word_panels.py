@@ -75,21 +75,17 @@ def divide_word(reasons: Reasons, word: int, head: str) -> Dict[str, Any]:
 
 def draw_spelling(decisions: Decisions, forward_pass: ForwardPass, reasons: Reasons, word: int) -> Any:
     """RETURNS (Optional[Dict[str, Any]]): What each of a word's characters adds to its labels (`heads`), and pictures
-    of the LSTMs that read them (`maps`), with how much each of their states counts if there is attention. None if the
-    network reads no characters."""
+    of the LSTMs that read them (`maps`). None if the network reads no characters."""
     letters = forward_pass.spelling[word]
     if not letters:
         return None
     maps = []
-    of_word = forward_pass.spellings[word], forward_pass.attention[word]
-    for (arrow, name), states, attention in zip(DIRECTIONS.items(), *of_word):
+    for (arrow, name), states in zip(DIRECTIONS.items(), forward_pass.spellings[word]):
         hidden = states[QUANTITIES.index("hidden")]
         n_characters, n_units = hidden.shape
         order = numpy.argsort(hidden[-1 if name == "rightwards" else 0])
         description = f"Hidden state of the {name} character LSTM, {n_units} units by {n_characters} characters"
-        picture = draw(hidden[:, order].T, 1.0, signed=True)
-        shares = attention.tolist() if attention.any() else []
-        maps.append({"arrow": arrow, "description": description, "picture": picture, "attention": shares})
+        maps.append({"arrow": arrow, "description": description, "picture": draw(hidden[:, order].T, 1.0, signed=True)})
     heads = [
         {"name": NAMES[head], "bars": _bars(letters, reasons.characters[head][word])} for head in heads_of(decisions)
     ]
