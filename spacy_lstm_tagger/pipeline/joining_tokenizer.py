@@ -3,6 +3,7 @@ Chinese."""
 
 import re
 from collections import Counter
+from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
@@ -117,7 +118,7 @@ class JoiningTokenizer:
 
     def _add(self, words: Iterable[str]) -> None:
         for word in words:
-            *beginnings, whole = accumulate(_spell(self._split(word)))
+            *beginnings, whole = accumulate(_spell(token.text)[0] + token.whitespace_ for token in self._split(word))
             if beginnings:
                 self.words.add(_hash(whole))
                 self.beginnings.update(map(_hash, beginnings))
@@ -155,26 +156,27 @@ class JoiningTokenizer:
     def _find(self, doc: Doc) -> List[Tuple[int, int]]:
         """First and last token + 1 of each word."""
         found: List[Tuple[int, int]] = []
-        spelled = _spell(doc)
+        words = [_spell(token.text) for token in doc]
         start = 0
-        while start < len(doc):
-            end = start + 1
-            beginning = ""
-            for last in range(start, len(doc)):
-                beginning += spelled[last]
+        while start < len(words):
+            end = last = start + 1
+            beginning, hashed = words[start]
+            while hashed in self.beginnings and last < len(words):
+                beginning += doc[last - 1].whitespace_ + words[last][0]
                 hashed = _hash(beginning)
+                last += 1
                 if hashed in self.words:
-                    end = last + 1
-                if hashed not in self.beginnings:
-                    break
+                    end = last
             found.append((start, end))
             start = end
         return found
 
 
-def _spell(doc: Doc) -> List[str]:
-    """Each token as it is looked up, with the space after it."""
-    return [normalize(token.text).lower() + token.whitespace_ for token in doc]
+@lru_cache(2**16)
+def _spell(token: str) -> Tuple[str, int]:
+    """A token as it is looked up, and its hash."""
+    spelled = normalize(token).lower()
+    return spelled, _hash(spelled)
 
 
 def _hash(spelled: str) -> int:
