@@ -17,8 +17,8 @@ MULTIPLE = "xx"
 # Universal Dependencies has both written forms of Norwegian under one code.
 BOKMAAL, NYNORSK = "nb", "nn"
 GENERAL_TOKENIZER = {"@tokenizers": "spacy-lstm-tagger.JoiningTokenizer.v1"}
-# spaCy's tokenizers for these languages need another package for more.
-SPLIT_INTO_CHARACTERS = ("zh",)
+# What spaCy's tokenizers for these languages do, where nothing else is configured.
+LIMITS = {"zh": "makes a token of each character.", MULTIPLE: "splits at spaces and punctuation alone."}
 
 
 def choose_language(treebank: Optional[Treebank], config: str) -> Optional[str]:
@@ -93,6 +93,4 @@ def _find_reason(language: Type[Language]) -> Optional[str]:
         language()
     except ImportError as error:
         return f"cannot be used: {str(error).splitlines()[0]}"
-    if language.lang in SPLIT_INTO_CHARACTERS:
-        return "makes a token of each character."
-    return "splits at spaces and punctuation alone." if language.lang == MULTIPLE else None
+    return LIMITS.get(language.lang or "")

@@ -15,6 +15,7 @@ words, to spaCy's, taken in turns on one core.
 
 import argparse
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 
 import spacy
@@ -44,11 +45,8 @@ def main() -> None:
     lang = paths["train"].name.split("_")[0]
     configs = {SPACY: make_peer(lang, paths["train"])}
     for name in options.configs:
-        for with_name, heads in ((name, tuple(LAYERS)), (f"{name}, tags", TAGS)):
-            config = configs[with_name] = with_heads(name, heads)
-            if options.steps:
-                config["training"]["max_steps"] = options.steps
-                config["training"]["optimizer"]["learn_rate"]["total_steps"] = options.steps
+        configs[name] = make_own(name, tuple(LAYERS), options.steps)
+        configs[f"{name}, tags"] = make_own(name, TAGS, options.steps)
     options.work.mkdir(parents=True, exist_ok=True)
     outputs = {name: [options.work / f"{name.replace(', ', '-')}-{seed}" for seed in options.seeds] for name in configs}
     for i, seed in enumerate(options.seeds):
@@ -71,6 +69,15 @@ def main() -> None:
     header = ["", "XPOS", "UPOS", "FEATS", "lemma", *(f"text: {name}" for name in COLUMNS.values()), "speed", "MB"]
     print(f"\n{options.treebank.name}, dev, one thread, mean of seeds {options.seeds}")
     print(table(rows, header=header, divider=True, aligns=tuple("l" + "r" * (len(header) - 1))))
+
+
+def make_own(name: str, heads: Sequence[str], steps: int | None) -> Config:
+    """One of this package's configs, with some heads, for so many steps or its own number."""
+    config = with_heads(name, heads)
+    if steps:
+        config["training"]["max_steps"] = steps
+        config["training"]["optimizer"]["learn_rate"]["total_steps"] = steps
+    return config
 
 
 def make_peer(lang: str, train_path: Path) -> Config:
