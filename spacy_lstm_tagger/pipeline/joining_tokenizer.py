@@ -1,7 +1,8 @@
-"""A tokenizer for languages whose words have spaces in them, such as Vietnamese, or none between them, such as
-Chinese."""
+"""A tokenizer for languages whose words have spaces in them, such as Vietnamese, or none between them, such as Chinese
+and Thai."""
 
 import re
+import unicodedata
 from collections import Counter
 from functools import lru_cache
 from itertools import accumulate
@@ -20,13 +21,26 @@ from spacy.training import Example, validate_get_examples
 from ..model.normalization import normalize
 
 # Hiragana and Chinese characters, with the marks that belong to them. Katakana and Hangul are read as words.
-_UNSPACED = "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-UNSPACED = re.compile(f"[{_UNSPACED}][\u3099\u309a\ufe00-\ufe0f]*")
+_CHARACTERS = "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_CHARACTER = f"[{_CHARACTERS}][\u3099\u309a\ufe00-\ufe0f]*"
+# Letters of Thai, Lao, Burmese and Khmer between which no word begins: a vowel that is written before its consonant, the
+# consonant, what is written around or behind it, and consonants without a vowel: stacked under it, or marked as silent.
+_LEADING = "\u0e40-\u0e44\u0ec0-\u0ec4"
+_FOLLOWING = "\u0e30\u0e32\u0e33\u0e45\u0eb0\u0eb2\u0eb3"
+_STACKING = "\u1039\u17d2"
+_SILENT = "\u0e4c\u0ecc\u103a"
+_ALPHABETS = [chr(i) for start in (0x0E00, 0x0E80, 0x1000, 0x1780) for i in range(start, start + 128)]
+_LETTERS = "".join(c for c in _ALPHABETS if unicodedata.category(c)[0] == "L")
+_MARKS = "".join(c for c in _ALPHABETS if unicodedata.category(c)[0] == "M")
+_WITHOUT_VOWEL = f"[{_STACKING}][{_LETTERS}]|[{_LETTERS}][{_MARKS}]?[{_SILENT}]"
+_CLUSTER = f"[{_LEADING}]?[{_LETTERS}](?:{_WITHOUT_VOWEL}|[{_MARKS}{_FOLLOWING}])*"
+CLUSTER = re.compile(_CLUSTER)
+UNSPACED = re.compile(f"{_CHARACTER}|{_CLUSTER}")
 
 
 def create_joining_tokenizer_v1() -> Callable[[Language], "JoiningTokenizer"]:
-    """Split text as spaCy's general tokenizer does, and between Chinese characters and Hiragana, and join what the
-    training data has as one word: Vietnamese *chủ tịch*, Chinese 东京. `nlp.initialize` finds these words.
+    """Split text as spaCy's general tokenizer does, and between the characters of scripts without spaces, and join what
+    the training data has as one word: Vietnamese *chủ tịch*, Chinese 东京. `nlp.initialize` finds these words.
 
     RETURNS (Callable[[Language], JoiningTokenizer]): Makes the tokenizer.
     """
@@ -36,7 +50,8 @@ def create_joining_tokenizer_v1() -> Callable[[Language], "JoiningTokenizer"]:
 
 class JoiningTokenizer:
     """A tokenizer that joins the tokens of known words: at each token the longest one that begins there (longest
-    matching). It keeps the hashes of these words, in lower case, and not their text."""
+    matching). Of what is left, Thai, Lao, Burmese and Khmer letters that follow each other are one word. It keeps the
+    hashes of known words, in lower case, and not their text."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         """tokenizer (Tokenizer): What splits the text."""
@@ -83,8 +98,9 @@ class JoiningTokenizer:
         n_right: Counter[str] = Counter()
         for text, words in texts.items():
             doc = self._split(text)
-            for span in (doc[start:end] for start, end in self._find(doc)):
-                if len(span) > 1:
+            for start, end, is_known in self._match(doc):
+                if is_known:
+                    span = doc[start:end]
                     n_right[span.text.lower()] += 1 if (span.start_char, span.end_char) in words else -1
         self.words, self.beginnings = set(), set()
         self._add(word for word, n in n_right.items() if n > 0)
@@ -119,7 +135,7 @@ class JoiningTokenizer:
     def _add(self, words: Iterable[str]) -> None:
         for word in words:
             *beginnings, whole = accumulate(_spell(token.text)[0] + token.whitespace_ for token in self._split(word))
-            if beginnings:
+            if beginnings or CLUSTER.match(whole):
                 self.words.add(_hash(whole))
                 self.beginnings.update(map(_hash, beginnings))
 
@@ -156,20 +172,31 @@ class JoiningTokenizer:
     def _find(self, doc: Doc) -> List[Tuple[int, int]]:
         """First and last token + 1 of each word."""
         found: List[Tuple[int, int]] = []
+        is_open = False
+        for start, end, is_known in self._match(doc):
+            is_cluster = not is_known and CLUSTER.match(doc[start].text) is not None
+            if is_cluster and is_open:
+                start, _ = found.pop()
+            found.append((start, end))
+            is_open = is_cluster and not doc[end - 1].whitespace_
+        return found
+
+    def _match(self, doc: Doc) -> Iterator[Tuple[int, int, bool]]:
+        """First and last token + 1 of each known word and of each other token, and whether it is known."""
         words = [_spell(token.text) for token in doc]
         start = 0
         while start < len(words):
             end = last = start + 1
             beginning, hashed = words[start]
+            is_known = hashed in self.words
             while hashed in self.beginnings and last < len(words):
                 beginning += doc[last - 1].whitespace_ + words[last][0]
                 hashed = _hash(beginning)
                 last += 1
                 if hashed in self.words:
-                    end = last
-            found.append((start, end))
+                    end, is_known = last, True
+            yield start, end, is_known
             start = end
-        return found
 
 
 @lru_cache(2**16)

@@ -77,6 +77,25 @@ def test_words_without_spaces_between_them_are_found():
     assert tokens(nlp, "カメラを見る、が x") == ["カメラ", "を", "見る", "、", "が", "x"]
 
 
+@pytest.mark.parametrize(
+    ["sentences", "text", "expected"],
+    [
+        # Thai: ณ is a word of one letter, น and ม are not.
+        ([["แมว", "กิน", "ปลา"], ["อยู่", "ณ", "บ้าน"]], "ปลากินแมวณบ้าน", "ปลา กิน แมว ณ บ้าน"),
+        ([["แมว", "กิน", "ปลา"], ["ณ", "บ้าน"]], "แมวกินขนมปัง ขนม12ปลา", "แมว กิน ขนมปัง ขนม 12 ปลา"),
+        # No word begins behind a vowel that is read after its consonant, and none ends before a silent consonant.
+        ([["กา"]], "เกา กา", "เกา กา"),
+        ([["กาน"]], "กานต์ กานดา", "กานต์ กาน ดา"),
+        # Lao, Burmese and Khmer, whose stacked consonants are not split.
+        ([["ແມວ", "ກິນ"]], "ແມວກິນປາ", "ແມວ ກິນ ປາ"),
+        ([["ကြောင်", "စား"]], "ကြောင်စားငါး။", "ကြောင် စား ငါး ။"),
+        ([["ឆ្មា", "ស៊ី"], ["មា"]], "ឆ្មាស៊ីត្រី", "ឆ្មា ស៊ី ត្រី"),
+    ],
+)
+def test_letters_of_scripts_without_spaces_are_words_where_no_word_is_known(sentences, text, expected):
+    assert " ".join(tokens(make(sentences), text)) == expected
+
+
 def test_other_words_that_are_split_are_joined():
     nlp = make([["e-mail", "well-known"], ["e-mail", "!!"]])
     assert tokens(nlp, "E-mail, unknown-word!!") == ["E-mail", ",", "unknown", "-", "word", "!!"]
