@@ -70,8 +70,8 @@ def with_tokenizer(config_path: Path, lang: Optional[str], base: Optional[str]) 
     if base is None:
         msg.warn(
             f"The tokenizer of spaCy's '{lang}' {reason}",
-            "The pipeline has a general one, which splits at spaces and punctuation, and in scripts without spaces, and "
-            "joins the words of the training data. For another, add [nlp.tokenizer] to the config.",
+            "The pipeline has a general one, which splits at spaces and punctuation, and between characters of scripts "
+            "without spaces, and joins the words of the training data. For another, add [nlp.tokenizer] to the config.",
         )
     config["nlp"]["tokenizer"] = GENERAL_TOKENIZER
     with TemporaryDirectory() as directory:

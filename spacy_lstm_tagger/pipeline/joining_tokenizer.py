@@ -23,16 +23,16 @@ from ..model.normalization import normalize
 # Hiragana and Chinese characters, with the marks that belong to them. Katakana and Hangul are read as words.
 _CHARACTERS = "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _CHARACTER = f"[{_CHARACTERS}][\u3099\u309a\ufe00-\ufe0f]*"
-# Letters of Thai, Lao, Burmese and Khmer between which no word begins: a vowel that is written before its consonant, the
-# consonant, what is written around or behind it, and consonants without a vowel: stacked under it, or marked as silent.
+# Letters of Thai, Lao, Burmese and Khmer between which no word begins: a vowel that is written before its consonant,
+# the consonant, what is written around or behind it, and consonants without a vowel: stacked under it, or marked so.
 _LEADING = "\u0e40-\u0e44\u0ec0-\u0ec4"
 _FOLLOWING = "\u0e30\u0e32\u0e33\u0e45\u0eb0\u0eb2\u0eb3"
 _STACKING = "\u1039\u17d2"
-_SILENT = "\u0e4c\u0ecc\u103a"
+_NO_VOWEL = "\u0e4c\u0ecc\u103a"
 _ALPHABETS = [chr(i) for start in (0x0E00, 0x0E80, 0x1000, 0x1780) for i in range(start, start + 128)]
 _LETTERS = "".join(c for c in _ALPHABETS if unicodedata.category(c)[0] == "L")
 _MARKS = "".join(c for c in _ALPHABETS if unicodedata.category(c)[0] == "M")
-_WITHOUT_VOWEL = f"[{_STACKING}][{_LETTERS}]|[{_LETTERS}][{_MARKS}]?[{_SILENT}]"
+_WITHOUT_VOWEL = f"[{_STACKING}][{_LETTERS}]|[{_LETTERS}][{_MARKS}]?[{_NO_VOWEL}]"
 _CLUSTER = f"[{_LEADING}]?[{_LETTERS}](?:{_WITHOUT_VOWEL}|[{_MARKS}{_FOLLOWING}])*"
 CLUSTER = re.compile(_CLUSTER)
 UNSPACED = re.compile(f"{_CHARACTER}|{_CLUSTER}")
@@ -175,9 +175,8 @@ class JoiningTokenizer:
         is_open = False
         for start, end, is_known in self._match(doc):
             is_cluster = not is_known and CLUSTER.match(doc[start].text) is not None
-            if is_cluster and is_open:
-                start, _ = found.pop()
-            found.append((start, end))
+            first = found.pop()[0] if is_cluster and is_open else start
+            found.append((first, end))
             is_open = is_cluster and not doc[end - 1].whitespace_
         return found
 
