@@ -16,6 +16,7 @@ from ..shipped import find_config, shipped_configs
 MULTIPLE = "xx"
 # Universal Dependencies has both written forms of Norwegian under one code.
 BOKMAAL, NYNORSK = "nb", "nn"
+TREEBANK_TOKENIZER = {"@tokenizers": "spacy-lstm-tagger.TreebankTokenizer.v1"}
 GENERAL_TOKENIZER = {"@tokenizers": "spacy-lstm-tagger.JoiningTokenizer.v1"}
 # What spaCy's tokenizers for these languages do, where nothing else is configured.
 LIMITS = {"zh": "makes a token of each character.", MULTIPLE: "splits at spaces and punctuation alone."}
@@ -53,7 +54,8 @@ def choose_language(treebank: Optional[Treebank], config: str) -> Optional[str]:
 
 @contextmanager
 def with_tokenizer(config_path: Path, lang: Optional[str], base: Optional[str]) -> Iterator[Path]:
-    """Give a config the general tokenizer if that of the language cannot be used here, or finds no words.
+    """Give a config a tokenizer that learns from the training data how its text is split: by the rules of the language,
+    or the general one if that of the language cannot be used here, or finds no words.
 
     config_path (Path): The config.
     lang (Optional[str]): The language. None: the config's.
@@ -63,17 +65,20 @@ def with_tokenizer(config_path: Path, lang: Optional[str], base: Optional[str]) 
     config = Config().from_disk(config_path, interpolate=False)
     lang = lang or str(config["nlp"]["lang"])
     language = _find_class(lang)
-    reason = None if language is None or "tokenizer" in config["nlp"] else _find_reason(language)
-    if reason is None:
+    reason = None if language is None else _find_reason(language)
+    learns = language is not None and reason is None and base is None and _has_rules(language)
+    if "tokenizer" in config["nlp"] or not (reason or learns):
         yield config_path
         return
-    if base is None:
+    if learns:
+        msg.info(f"The tokenizer has the rules of '{lang}', and learns exceptions to them from the training data.")
+    elif base is None:
         msg.warn(
             f"The tokenizer of spaCy's '{lang}' {reason}",
             "The pipeline has a general one, which splits at spaces and punctuation, and between characters of scripts "
             "without spaces, and joins the words of the training data. For another, add [nlp.tokenizer] to the config.",
         )
-    config["nlp"]["tokenizer"] = GENERAL_TOKENIZER
+    config["nlp"]["tokenizer"] = TREEBANK_TOKENIZER if learns else GENERAL_TOKENIZER
     with TemporaryDirectory() as directory:
         path = Path(directory) / config_path.name
         config.to_disk(path)
@@ -85,6 +90,11 @@ def _find_class(lang: str) -> Optional[Type[Language]]:
         return get_lang_class(lang)
     except ImportError:
         return None
+
+
+def _has_rules(language: Type[Language]) -> bool:
+    """Whether a language has spaCy's own tokenizer, and not one of its own."""
+    return bool(language.default_config["nlp"]["tokenizer"]["@tokenizers"] == "spacy.Tokenizer.v1")
 
 
 def _find_reason(language: Type[Language]) -> Optional[str]:
