@@ -35,6 +35,7 @@ from spacy_lstm_tagger.commands.train import train
 from spacy_lstm_tagger.formats.treebank import find_part, read_docs
 from spacy_lstm_tagger.formats.treebank_directory import Treebank, describe_treebank
 from spacy_lstm_tagger.pipeline.model_card import write_card
+from spacy_lstm_tagger.pipeline.treebank_tokenizer import TreebankTokenizer
 from spacy_lstm_tagger.training.checkpoint import CHECKPOINT, WORK
 
 ROOT = Path(__file__).parents[1]
@@ -147,9 +148,11 @@ def train_once(treebank: Path, work: Path, config: str, steps: int | None) -> Pa
 
 
 def load_without_words(trained: Path) -> Language:
-    """Load a pipeline with a vocab that does not have the words of the treebank, of which the tagger has the hashes."""
+    """Load a pipeline without the words of the treebank, of which the tagger has the hashes: they are in the vocab, and
+    in what `TreebankTokenizer` learned."""
     nlp = load_model_from_config(load_config(trained / "config.cfg"))
-    return nlp.from_disk(trained, exclude=["vocab"])
+    learned = ["tokenizer"] if isinstance(nlp.tokenizer, TreebankTokenizer) else []
+    return nlp.from_disk(trained, exclude=["vocab", *learned])
 
 
 def describe(nlp: Language, package: str, treebank: Treebank) -> None:
