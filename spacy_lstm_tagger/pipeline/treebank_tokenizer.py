@@ -1,4 +1,4 @@
-"""spaCy's tokenizer with exceptions for what a treebank splits otherwise."""
+"""spaCy's tokenizer with rules and exceptions for what a treebank splits otherwise."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -8,19 +8,17 @@ from spacy import util
 from spacy.attrs import ORTH
 from spacy.language import Language
 from spacy.tokenizer import Tokenizer
-from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
 
 from ..formats.multiword_tokens import merge_as_tokenized
+from .learned_affixes import Span, find_words, learn_affixes
 
-# First and last character + 1 of a word.
-Span = Tuple[int, int]
 Words = Tuple[str, ...]
 
 
 def create_treebank_tokenizer_v1() -> Callable[[Language], "TreebankTokenizer"]:
     """Split text by the rules of the language, and as the training data has it where these rules split it otherwise:
-    English *e-mail*, German *z.B.*. `nlp.initialize` learns such exceptions.
+    Basque *CD-ROM*, English *e-mail*, German *z.B.*. `nlp.initialize` learns rules for punctuation, and exceptions.
 
     RETURNS (Callable[[Language], TreebankTokenizer]): Makes the tokenizer.
     """
@@ -35,23 +33,25 @@ def create_treebank_tokenizer_v1() -> Callable[[Language], "TreebankTokenizer"]:
 
 
 class TreebankTokenizer(Tokenizer):
-    """spaCy's tokenizer, whose exceptions are learned from training data too. A saved one is read as spaCy's own."""
+    """spaCy's tokenizer, which learns rules for punctuation and exceptions from training data. A saved one is read as
+    spaCy's own."""
 
     def initialize(
         self, get_examples: Callable[[], Iterable[Example]], *, nlp: Optional[Language] = None, **settings: Any
     ) -> None:
-        """Add an exception for each piece of text without spaces that the training data splits otherwise, if it is
-        right there more often than not.
+        """Learn rules for punctuation, and then add an exception for each piece of text without spaces that the
+        training data still splits otherwise, if it is right there more often than not.
 
         get_examples (Callable[[], Iterable[Example]]): Gives the training data.
         nlp (Optional[Language]): The pipeline.
         settings (Any): Not used.
         """
         validate_get_examples(get_examples, "TreebankTokenizer.initialize")
-        words_by_text: Dict[str, List[Span]] = {}
+        words_by_text: Dict[str, Set[Span]] = {}
         for eg in get_examples():
             doc = merge_as_tokenized(eg.reference, self)
-            words_by_text[doc.text] = _spans(doc)
+            words_by_text[doc.text] = find_words(doc)
+        learn_affixes(self, words_by_text)
         rules: Dict[str, Any] = dict(self.rules)  # type: ignore[has-type]
         exceptions = self._find_exceptions(words_by_text)
         self._add(exceptions)
@@ -60,40 +60,35 @@ class TreebankTokenizer(Tokenizer):
         kept = {text: words for text, words in exceptions.items() if n_right[text] > 0}
         self._add({**_in_other_case(kept, {*rules, *exceptions}), **kept})
 
-    def _find_exceptions(self, words_by_text: Dict[str, List[Span]]) -> Dict[str, Words]:
+    def _find_exceptions(self, words_by_text: Dict[str, Set[Span]]) -> Dict[str, Words]:
         """What is split otherwise, and how it is split most often there."""
         found: Dict[str, Counter[Words]] = {}
         for text, spans in words_by_text.items():
-            for start, end, of_words, of_tokens in _compare(spans, _spans(self(text))):
+            for start, end, of_words, of_tokens in _compare(sorted(spans), sorted(find_words(self(text)))):
                 piece = text[start:end]
                 if of_words != of_tokens and not any(map(str.isspace, piece)):
                     found.setdefault(piece, Counter())[tuple(text[i:j] for i, j in of_words)] += 1
         return {piece: words.most_common(1)[0][0] for piece, words in found.items()}
 
-    def _count_right(self, words_by_text: Dict[str, List[Span]], exceptions: Dict[str, Words]) -> "Counter[str]":
+    def _count_right(self, words_by_text: Dict[str, Set[Span]], exceptions: Dict[str, Words]) -> "Counter[str]":
         """How much more often each exception is right than wrong."""
         n_right: Counter[str] = Counter()
         by_first: Dict[str, List[Words]] = {}
         for words in exceptions.values():
             by_first.setdefault(words[0], []).append(words)
         for text, spans in words_by_text.items():
-            right = set(spans)
-            tokens = _spans(self(text))
+            tokens = sorted(find_words(self(text)))
             for i, (start, end) in enumerate(tokens):
                 for words in by_first.get(text[start:end], ()):
                     of_words = tokens[i : i + len(words)]
                     piece = "".join(words)
                     if text[start : of_words[-1][1]] == piece and len(of_words) == len(words):
-                        n_right[piece] += 1 if right.issuperset(of_words) else -1
+                        n_right[piece] += 1 if spans.issuperset(of_words) else -1
         return n_right
 
     def _add(self, exceptions: Dict[str, Words]) -> None:
         for piece, words in exceptions.items():
             self.add_special_case(piece, [{ORTH: word} for word in words])
-
-
-def _spans(doc: Doc) -> List[Span]:
-    return [(token.idx, token.idx + len(token)) for token in doc if not token.is_space]
 
 
 def _compare(words: List[Span], tokens: List[Span]) -> Iterator[Tuple[int, int, List[Span], List[Span]]]:
