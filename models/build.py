@@ -45,6 +45,7 @@ from compare_with_spacy import measure_speeds  # noqa: E402
 from measure_analysis import COLUMNS, measure, percent  # noqa: E402
 
 LAYERS = ("pos", "tag", "morph", "lemma")
+AFFIXES = ("prefix_search", "suffix_search", "infix_finditer")
 PEER = "spaCy"
 SPACY = ">=3.8.2,<3.9.0"
 REQUIREMENTS = [f"spacy-lstm-tagger>={__version__}", f"spacy{SPACY}"]
@@ -149,10 +150,14 @@ def train_once(treebank: Path, work: Path, config: str, steps: int | None) -> Pa
 
 def load_without_words(trained: Path) -> Language:
     """Load a pipeline without the words of the treebank, of which the tagger has the hashes: they are in the vocab, and
-    in what `TreebankTokenizer` learned."""
+    in exceptions of the tokenizer."""
     nlp = load_model_from_config(load_config(trained / "config.cfg"))
-    learned = ["tokenizer"] if isinstance(nlp.tokenizer, TreebankTokenizer) else []
-    return nlp.from_disk(trained, exclude=["vocab", *learned])
+    if isinstance(nlp.tokenizer, TreebankTokenizer):
+        learned = spacy.load(trained, exclude=nlp.pipe_names).tokenizer
+        for setting in AFFIXES:
+            setattr(nlp.tokenizer, setting, getattr(learned, setting))
+        return nlp.from_disk(trained, exclude=["vocab", "tokenizer"])
+    return nlp.from_disk(trained, exclude=["vocab"])
 
 
 def describe(nlp: Language, package: str, treebank: Treebank) -> None:
