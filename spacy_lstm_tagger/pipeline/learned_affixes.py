@@ -57,7 +57,8 @@ class Place(NamedTuple):
 
 def learn_affixes(tokenizer: Tokenizer, words_by_text: Mapping[str, Set[Span]]) -> None:
     """Let a tokenizer split punctuation off, or leave it, where most words of a treebank have it so: the hyphen of
-    German *A-Team* (three words) and of Basque *CD-ROM* (one). A rule is kept if fewer words are wrong with it.
+    German *A-Team* (three words) and of Basque *CD-ROM* (one). A rule is kept if fewer words are wrong with it. Texts
+    with a space after each word do not tell what is written without one, and are left out.
 
     tokenizer (Tokenizer): The tokenizer, whose rules are changed.
     words_by_text (Mapping[str, Set[Span]]): The words of each text.
@@ -65,6 +66,8 @@ def learn_affixes(tokenizer: Tokenizer, words_by_text: Mapping[str, Set[Span]]) 
     gains: Counter[Tuple[Place, bool]] = Counter()
     texts: Dict[Place, List[str]] = {}
     for text, words in words_by_text.items():
+        if len({i for span in words for i in span}) == 2 * len(words):
+            continue
         for place, of_words, of_tokens in _compare(text, words, find_words(tokenizer(text))):
             texts.setdefault(place, []).append(text)
             if of_words is not None and of_words != of_tokens:

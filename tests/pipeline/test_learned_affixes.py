@@ -11,12 +11,12 @@ from spacy_lstm_tagger.pipeline.learned_affixes import find_words, learn_affixes
 SETTINGS = ("prefix_search", "suffix_search", "infix_finditer")
 
 
-def learn(lang, *texts):
-    """A tokenizer that learned from texts, in which | is between words without a space."""
+def learn(lang, *texts, end="a|."):
+    """A tokenizer that learned from texts, in which | is between words without a space; "a|." is added to each."""
     nlp = spacy.blank(lang)
     words_by_text = {}
     for text in texts:
-        pieces = [piece.split("|") for piece in text.split(" ")]
+        pieces = [piece.split("|") for piece in f"{text} {end}".split()]
         words = [word for piece in pieces for word in piece]
         spaces = [i == len(piece) - 1 for piece in pieces for i in range(len(piece))]
         doc = Doc(nlp.vocab, words, spaces)
@@ -75,6 +75,13 @@ def test_rule_for_what_most_words_have(lang, texts, text, expected):
 )
 def test_no_rule_without_gain(lang, texts):
     assert patterns(learn(lang, *texts)) == patterns(spacy.blank(lang).tokenizer)
+
+
+def test_no_rule_from_texts_with_a_space_after_each_word():
+    texts = ["Mr. Smith has an e-mail .", "He writes to Dr. Jones , a well - known T-shirt designer ."]
+    tokenizer = learn("en", *texts, end="")
+    assert patterns(tokenizer) == patterns(spacy.blank("en").tokenizer)
+    assert patterns(learn("en", *texts)) != patterns(tokenizer)
 
 
 def test_learned_rules_stay_on_disk(tmp_path):
