@@ -19,7 +19,7 @@ from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
 
 from ..model.normalization import normalize
-from .learned_affixes import find_words, learn_affixes
+from .learned_affixes import count_pieces, learn_affixes
 
 # Hiragana and Chinese characters, with the marks that belong to them. Katakana and Hangul are read as words.
 _CHARACTERS = "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -94,8 +94,8 @@ class JoiningTokenizer:
         self.words, self.beginnings = set(), set()
         texts: Dict[str, Set[Tuple[int, int]]] = {}
         for eg in get_examples():
-            texts[eg.reference.text] = find_words(eg.reference)
-        learn_affixes(self.tokenizer, texts)
+            texts[eg.reference.text] = {(token.idx, token.idx + len(token)) for token in eg.reference}
+        learn_affixes(self.tokenizer, count_pieces(eg.reference for eg in get_examples()))
         self._add({text[start:end] for text, words in texts.items() for start, end in words})
         n_right: Counter[str] = Counter()
         for text, words in texts.items():

@@ -2,7 +2,8 @@
 
 from bisect import bisect_left
 from collections import Counter
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
+from itertools import islice
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
 
 from spacy import util
 from spacy.attrs import ORTH
@@ -11,7 +12,7 @@ from spacy.tokenizer import Tokenizer
 from spacy.training import Example, validate_get_examples
 
 from ..formats.multiword_tokens import merge_as_tokenized
-from .learned_affixes import Span, find_words, learn_affixes
+from .learned_affixes import Piece, Span, count_pieces, find_words, learn_affixes
 
 Words = Tuple[str, ...]
 
@@ -46,44 +47,42 @@ class TreebankTokenizer(Tokenizer):
         nlp (Optional[Language]): The pipeline.
         settings (Any): Not used.
         """
-        validate_get_examples(get_examples, "TreebankTokenizer.initialize")
-        words_by_text: Dict[str, Set[Span]] = {}
-        for eg in get_examples():
-            doc = merge_as_tokenized(eg.reference, self)
-            words_by_text[doc.text] = find_words(doc)
-        learn_affixes(self, words_by_text)
+        # All of them would be read twice.
+        validate_get_examples(lambda: islice(get_examples(), 1), "TreebankTokenizer.initialize")
+        pieces = count_pieces(merge_as_tokenized(eg.reference, self) for eg in get_examples())
+        learn_affixes(self, pieces)
         rules: Dict[str, Any] = dict(self.rules)  # type: ignore[has-type]
-        exceptions = self._find_exceptions(words_by_text)
+        exceptions = self._find_exceptions(pieces)
         self._add(exceptions)
-        n_right = self._count_right(words_by_text, exceptions)
+        n_right = self._count_right(pieces, exceptions)
         self.rules = rules
         kept = {text: words for text, words in exceptions.items() if n_right[text] > 0}
         self._add({**_in_other_case(kept, {*rules, *exceptions}), **kept})
 
-    def _find_exceptions(self, words_by_text: Dict[str, Set[Span]]) -> Dict[str, Words]:
+    def _find_exceptions(self, pieces: Mapping[Piece, int]) -> Dict[str, Words]:
         """What is split otherwise, and how it is split most often there."""
         found: Dict[str, Counter[Words]] = {}
-        for text, spans in words_by_text.items():
+        for (text, spans), n in pieces.items():
             for start, end, of_words, of_tokens in _compare(sorted(spans), sorted(find_words(self(text)))):
-                piece = text[start:end]
-                if of_words != of_tokens and not any(map(str.isspace, piece)):
-                    found.setdefault(piece, Counter())[tuple(text[i:j] for i, j in of_words)] += 1
-        return {piece: words.most_common(1)[0][0] for piece, words in found.items()}
+                part = text[start:end]
+                if of_words != of_tokens and not any(map(str.isspace, part)):
+                    found.setdefault(part, Counter())[tuple(text[i:j] for i, j in of_words)] += n
+        return {part: words.most_common(1)[0][0] for part, words in found.items()}
 
-    def _count_right(self, words_by_text: Dict[str, Set[Span]], exceptions: Dict[str, Words]) -> "Counter[str]":
+    def _count_right(self, pieces: Mapping[Piece, int], exceptions: Dict[str, Words]) -> "Counter[str]":
         """How much more often each exception is right than wrong."""
         n_right: Counter[str] = Counter()
         by_first: Dict[str, List[Words]] = {}
         for words in exceptions.values():
             by_first.setdefault(words[0], []).append(words)
-        for text, spans in words_by_text.items():
+        for (text, spans), n in pieces.items():
             tokens = sorted(find_words(self(text)))
             for i, (start, end) in enumerate(tokens):
                 for words in by_first.get(text[start:end], ()):
                     of_words = tokens[i : i + len(words)]
-                    piece = "".join(words)
-                    if text[start : of_words[-1][1]] == piece and len(of_words) == len(words):
-                        n_right[piece] += 1 if spans.issuperset(of_words) else -1
+                    part = "".join(words)
+                    if text[start : of_words[-1][1]] == part and len(of_words) == len(words):
+                        n_right[part] += n if spans.issuperset(of_words) else -n
         return n_right
 
     def _add(self, exceptions: Dict[str, Words]) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.tokens import Doc
 
-from spacy_lstm_tagger.pipeline.learned_affixes import find_words, learn_affixes
+from spacy_lstm_tagger.pipeline.learned_affixes import count_pieces, learn_affixes
 
 SETTINGS = ("prefix_search", "suffix_search", "infix_finditer")
 
@@ -14,14 +14,12 @@ SETTINGS = ("prefix_search", "suffix_search", "infix_finditer")
 def learn(lang, *texts, end="a|."):
     """A tokenizer that learned from texts, in which | is between words without a space; "a|." is added to each."""
     nlp = spacy.blank(lang)
-    words_by_text = {}
+    docs = []
     for text in texts:
         pieces = [piece.split("|") for piece in f"{text} {end}".split()]
         words = [word for piece in pieces for word in piece]
-        spaces = [i == len(piece) - 1 for piece in pieces for i in range(len(piece))]
-        doc = Doc(nlp.vocab, words, spaces)
-        words_by_text[doc.text] = find_words(doc)
-    learn_affixes(nlp.tokenizer, words_by_text)
+        docs.append(Doc(nlp.vocab, words, [i == len(piece) - 1 for piece in pieces for i in range(len(piece))]))
+    learn_affixes(nlp.tokenizer, count_pieces(docs))
     return nlp.tokenizer
 
 

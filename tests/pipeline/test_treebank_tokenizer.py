@@ -22,7 +22,7 @@ def doc(vocab, *words):
 
 def make(*sentences, lang="en"):
     nlp = spacy.blank(lang, config=CONFIG)
-    docs = [doc(nlp.vocab, *sentence) for sentence in sentences]
+    docs = [doc(nlp.vocab, *sentence, "a_", ".") for sentence in sentences]
     nlp.initialize(lambda: [Example(gold, gold) for gold in docs])
     return nlp
 
