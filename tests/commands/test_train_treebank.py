@@ -6,6 +6,9 @@ import srsly
 from spacy.cli.info import info
 from spacy.cli.package import generate_readme
 from spacy.tokens import DocBin
+from thinc.api import Config
+
+from spacy_lstm_tagger.shipped import find_config
 
 from ..conftest import ROOT
 from .test_train import train
@@ -153,6 +156,23 @@ def test_language_whose_tokenizer_finds_no_words_gets_the_general_one(run_spacy,
     assert f"The tokenizer of spaCy's '{lang}' {told}" in " ".join(done.stdout.split())
     nlp = spacy.load(tmp_path / "out" / "model-best")
     assert nlp.config["nlp"]["tokenizer"] == {"@tokenizers": "spacy-lstm-tagger.JoiningTokenizer.v1"}
+
+
+def test_tokenizer_learns_unless_another_is_configured(run_spacy, tmp_path, make_treebank):
+    treebank = make_treebank("en_sample-ud-train.conllu", "en_sample-ud-dev.conllu")
+    with (treebank / "en_sample-ud-train.conllu").open("a", encoding="utf8") as file:
+        file.write("1\te-mail\te-mail\tNOUN\tNN\t_\t_\t_\t_\tSpaceAfter=No\n2\t.\t.\tPUNCT\t.\t_\t_\t_\t_\t_\n\n")
+    done = train(run_spacy, treebank, tmp_path / "out")
+    assert "learns exceptions to them from the training data" in " ".join(done.stdout.split())
+    own = Config().from_str(find_config("fast").read_text("utf8"), interpolate=False)
+    own["nlp"]["tokenizer"] = {"@tokenizers": "spacy.Tokenizer.v1"}
+    own.to_disk(tmp_path / "own.cfg")
+    train(run_spacy, treebank, tmp_path / "own", "--config", tmp_path / "own.cfg")
+    base = tmp_path / "own" / "model-best"
+    train(run_spacy, treebank, tmp_path / "further", "--base", base)
+    for output, expected in (("out", ["e-mail"]), ("own", ["e", "-", "mail"]), ("further", ["e", "-", "mail"])):
+        nlp = spacy.load(tmp_path / output / "model-best")
+        assert [token.text for token in nlp("e-mail")] == expected
 
 
 @pytest.mark.parametrize("license, notice", [("CC BY-NC-SA 3.0", "non-commercial use"), ("", "names no licence")])
